@@ -1,0 +1,213 @@
+"""The door itself: one call, its redirects, and its answer."""
+
+import functools
+import http.client
+import ssl
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import urllib3
+from django.conf import settings
+
+from .addresses import Allowance, Policy, Target, follow_reference, parse_url
+from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
+from .decoding import body_decoder, too_large
+from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
+from .messages import Answer, Outgoing, Timings
+from .wire import Budget, Trip, hung_up
+
+_READ = 65_536
+_MAX_DISCARDED_BYTES = 16_384
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Door:
+    """Sends requests to the outside; keeps its connections open until it is closed.
+
+    One for each run or flow, never shared between teams: a connection, once open, belongs to whoever used it.
+    Threads of one run may share it. Holds no cookies and reads nothing from the environment.
+
+    `allow` None means what OUTBOUND_ALLOW in the settings says. `resolve` looks up names and `trust`
+    decides about certificates, in place of the system's resolver and the public authorities.
+    """
+
+    def __init__(
+        self,
+        allow: Sequence[Allowance] | None = None,
+        *,
+        resolve: Resolve = resolve,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._policy = _configured_policy() if allow is None else Policy(tuple(allow))
+        self._guard = Guard(self._policy, resolve)
+        self._adapter = GuardedAdapter(self._guard, trust)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def check(self, url: str) -> str:
+        """The URL as it would be sent; Refused if it could not be, as far as that shows without a look-up."""
+        return _check(url, self._policy)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        budget: Budget = Budget(),  # noqa: B008 - frozen
+        follow_redirects: bool = False,
+    ) -> Answer:
+        """Send one request and give its answer, whatever the status; anything less raises an OutboundError.
+
+        Redirects are answers unless they are to be followed. To another origin no header follows but
+        Accept and User-Agent, and no body at all.
+        """
+        trip = Trip(budget)
+        target, outgoing = parse_url(url), Outgoing.checked(method, headers, body)
+        passed: list[str] = []
+        while True:
+            response = self._exchange(trip, target, outgoing)
+            location = response.headers.get("Location") if follow_redirects else None
+            if location is None or response.status not in _REDIRECTS:
+                return _answer(trip, target, response, passed)
+            _discard(response)
+            passed.append(target.url)
+            if len(passed) > budget.max_redirects:
+                raise Unusable(
+                    Code.TOO_MANY_REDIRECTS,
+                    f"The server redirected more than {budget.max_redirects} times. Enter the address that "
+                    "the redirects lead to.",
+                )
+            outgoing = outgoing.redirected(response.status)
+            target, outgoing = _next_hop(target, location, outgoing)
+
+    def _exchange(self, trip: Trip, target: Target, outgoing: Outgoing) -> urllib3.HTTPResponse:
+        """One request, and its answer as far as the head."""
+        self._guard.trip = trip
+        request = GuardedRequest(target, outgoing)
+        while True:
+            trip.begin_exchange()
+            try:
+                raw = self._adapter.send(request, stream=True).raw
+                assert isinstance(raw, urllib3.HTTPResponse)
+                return raw
+            except Interrupted:
+                if not trip.may_repeat(outgoing.method):
+                    raise
+            except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+                # What requests and urllib3 make of a socket that breaks while we write to it.
+                if not trip.may_repeat(outgoing.method):
+                    raise hung_up() from error
+
+
+def check_url(url: str) -> str:
+    """`Door.check` under the settings, for forms: no network, the same refusals."""
+    return _check(url, _configured_policy())
+
+
+def check_url_for_secrets(url: str) -> str:
+    """As `check_url`, for addresses that secrets are sent to: https, or what OUTBOUND_ALLOW lists."""
+    checked, policy, origin = check_url(url), _configured_policy(), parse_url(url).origin
+    if origin.scheme != "https" and not policy.lists(origin):
+        raise Refused(Code.INVALID_URL, "Secrets are sent here, so the address must begin with https://.")
+    return checked
+
+
+def _check(url: str, policy: Policy) -> str:
+    target = parse_url(url)
+    policy.check(target.origin)
+    return target.url
+
+
+def _configured_policy() -> Policy:
+    return _policy(tuple(settings.OUTBOUND_ALLOW))
+
+
+@functools.lru_cache(maxsize=8)
+def _policy(entries: tuple[str, ...]) -> Policy:
+    return Policy(tuple(Allowance.parse(entry) for entry in entries))
+
+
+def _next_hop(target: Target, location: str, outgoing: Outgoing) -> tuple[Target, Outgoing]:
+    try:
+        # Servers forget to encode spaces, and nobody reads them as anything else.
+        following = follow_reference(target, location.strip().replace(" ", "%20"))
+    except Refused as refusal:
+        if refusal.code is not Code.INVALID_URL:
+            raise
+        sentence = f"The server redirects to an address that cannot be followed. {refusal}"
+        raise Unusable(Code.INVALID_URL, sentence, mender=Mender.PROVIDER) from None
+    if following.origin == target.origin:
+        return following, outgoing
+    if (target.origin.scheme, following.origin.scheme) == ("https", "http"):
+        raise Unusable(
+            Code.INSECURE_REDIRECT,
+            "The server redirects from https to http, where anybody on the way could read along. Enter an "
+            "https address that answers itself, or tell whoever runs this API.",
+        )
+    if outgoing.body is not None:
+        raise Unusable(
+            Code.CROSS_ORIGIN_REDIRECT,
+            f"The server redirects the request with its body to {following.origin}, which it was not "
+            "made for. If that is right, enter this address yourself.",
+        )
+    return following, outgoing.for_another_origin()
+
+
+def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: list[str]) -> Answer:
+    first_byte_at = trip.first_byte_at or trip.began
+    try:
+        body = _body(trip, response)
+    except OutboundError:
+        response.close()
+        raise
+    return Answer(
+        status=response.status,
+        reason=response.reason or "",
+        headers=tuple(response.headers.items()),
+        body=body,
+        url=target.url,
+        redirects=tuple(passed),
+        timings=Timings(
+            resolve=trip.resolve_seconds,
+            connect=trip.connect_seconds,
+            first_byte=first_byte_at - trip.began,
+            total=time.monotonic() - trip.began,
+        ),
+        wire_bytes=trip.wire_bytes,
+    )
+
+
+def _body(trip: Trip, response: urllib3.HTTPResponse) -> bytes:
+    budget = trip.budget
+    decoder = body_decoder(response.headers.getlist("Content-Encoding"), budget.max_body_bytes)
+    if (response.length_remaining or 0) > budget.wire_limit:
+        raise too_large(budget.wire_limit)  # it says so itself: no need to read that much first
+    while data := response.read1(_READ, decode_content=False):
+        decoder.feed(data)
+    return decoder.finish()
+
+
+def _discard(response: urllib3.HTTPResponse) -> None:
+    """Read a short body to its end, so that the connection can be kept; cut a long one off."""
+    discarded = 0
+    try:
+        while discarded <= _MAX_DISCARDED_BYTES and (data := response.read1(_READ, decode_content=False)):
+            discarded += len(data)
+    except OutboundError as error:
+        if error.code is Code.DEADLINE:
+            raise
+    if discarded > _MAX_DISCARDED_BYTES:
+        response.close()
