@@ -1,0 +1,56 @@
+"""Where records go: a module for each kind of place."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from requests_builder.destinations.table import TableDestination
+from requests_builder.models import Run, SavedRequest
+
+Record = Mapping[str, Any]
+
+
+class Destination(Protocol):
+    """What the engine asks of a place for records; one is made for each attempt of a run.
+
+    `begin`, `write` and `publish` are called inside the transaction that writes a page's checkpoint: they
+    touch the database only. What has to leave for the outside leaves after it.
+    """
+
+    def prepare(self) -> None:
+        """Do what may take long before the first page. Called outside of transactions, at each attempt."""
+
+    def begin(self, run: Run) -> None:
+        """Be ready for records, after those of the pages that came in earlier."""
+
+    def write(self, page: Sequence[Record], types: Mapping[str, str] = {}) -> None:
+        """Take a page of records, which nobody sees yet, and the types of their columns, as far as known.
+
+        Raises UnreadableAnswer if they do not fit.
+        """
+
+    def publish(self, *, rows: int, now: datetime) -> str:
+        """Show everything that was written, `rows` in all, at once; a sentence if there is one to say."""
+
+    def restart(self, run: Run) -> None:
+        """Forget what was written: the run begins anew."""
+
+    def discard(self, run: Run) -> None:
+        """Remove what a failed run has written, or at least begin to. Called outside of transactions."""
+
+
+class NoDestination(Exception):
+    """The request does not say where its records go. `sentence` tells what to do."""
+
+    sentence = "This request has no table for its records. Choose one under Import Settings."
+
+
+# The kinds, by the name that a saved request will give once there is more than one.
+DESTINATIONS: Mapping[str, type[TableDestination]] = {"table": TableDestination}
+
+
+def of(saved_request: SavedRequest) -> Destination:
+    """Where the records of this request go. Raises NoDestination."""
+    if saved_request.table_id is None:
+        raise NoDestination
+    return DESTINATIONS["table"](saved_request, saved_request.table_id)

@@ -1,0 +1,208 @@
+"""Rows in our own database, in batches: the rows of one run appear together, or never."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from requests_builder import mapping, records
+from requests_builder.destinations import keyed
+from requests_builder.models import Batch, Row, Run, SavedRequest, Table, WriteMode
+
+# Rows that go in one transaction: on SQLite, nobody else writes meanwhile.
+REMOVED_AT_ONCE = 2_000
+# A failed run removes so many by itself, and leaves a rest to the sweeper.
+REMOVED_BY_A_RUN = 20_000
+# Whoever began to read a batch before it was superseded reads it to the end.
+SUPERSEDED_ARE_KEPT = timedelta(minutes=10)
+_NO_TYPES: Mapping[str, str] = MappingProxyType({})
+
+
+class TableDestination:
+    """The rows of one run, on their way into a table."""
+
+    def __init__(self, saved_request: SavedRequest, table_id: UUID) -> None:
+        self._saved_request = saved_request
+        self._table_id = table_id
+        self._batch: Batch | None = None
+        self._columns: list[str] = []
+        self._types: dict[str, str] = {}
+
+    def prepare(self) -> None:
+        if self._is_keyed:
+            keyed.prepare(self._saved_request)
+
+    def begin(self, run: Run) -> None:
+        defaults = {"table_id": self._table_id, "saved_request": self._saved_request}
+        keyed_by = self._saved_request.key_fields if self._is_keyed else []
+        self._batch, _ = Batch.objects.get_or_create(run=run, defaults={**defaults, "keyed_by": keyed_by})
+        self._columns, self._types = self._batch.columns, self._batch.column_types
+
+    def write(self, page: Sequence[Mapping[str, Any]], types: Mapping[str, str] = _NO_TYPES) -> None:
+        assert self._batch is not None
+        if page:
+            self._add_columns(self._batch, page, types)
+            if self._is_keyed:
+                self._insert_keyed(self._batch, page)
+            else:
+                insert(self._batch.pk, page)
+
+    def publish(self, *, rows: int, now: datetime) -> str:
+        batch = self._batch
+        assert batch is not None
+        # The lock keeps two runs from adding their columns to the same old list.
+        table = Table.objects.select_for_update().get(pk=self._table_id)
+        table.publication += 1
+        table.save(update_fields=["publication"])
+        batch.rows_count = rows
+        remark = ""
+        if self._is_keyed:
+            remark = self._settle(batch, table, now)
+        elif self._saved_request.write_mode == WriteMode.REPLACE:
+            remark = self._replace(batch, now)
+        batch.published_at = now
+        batch.save(update_fields=["published_at", "superseded_at", "rows_count"])
+        if batch.superseded_at is None:
+            _show_columns(table, batch)
+        return remark
+
+    @property
+    def _is_keyed(self) -> bool:
+        return keyed.is_keyed(self._saved_request)
+
+    def _insert_keyed(self, batch: Batch, page: Sequence[Mapping[str, Any]]) -> None:
+        fields = self._saved_request.key_fields
+        keys = [keyed.key_of(record, fields, self._saved_request) for record in page]
+        known = [(key, record) for key, record in zip(keys, page, strict=True) if key]
+        insert(
+            batch.pk,
+            [record for _, record in known],
+            [(keyed.as_stored(key), keyed.digest_of(record)) for key, record in known],
+        )
+        if lacking := len(page) - len(known):
+            batch.left_out = {"without_key": batch.left_out.get("without_key", 0) + lacking}
+            batch.save(update_fields=["left_out"])
+
+    def _settle(self, batch: Batch, table: Table, now: datetime) -> str:
+        """Compare with what is there; a sentence on records that became no rows."""
+        lacking = batch.left_out.get("without_key", 0)
+        changes = keyed.settle(batch, self._saved_request, table, batch.rows_count - lacking, now)
+        batch.rows_count = changes["inserted"] + changes.get("updated", 0)
+        if lacking:
+            changes["without_key"] = lacking
+        Run.objects.filter(batch=batch).update(changes=changes)
+        if not lacking:
+            return ""
+        names = ", ".join(self._saved_request.key_fields)
+        return f"{lacking:,} record{'' if lacking == 1 else 's'} had no value in {names}, and became no rows."
+
+    def restart(self, run: Run) -> None:
+        Batch.objects.filter(run=run).update(run=None)
+
+    def discard(self, run: Run) -> None:
+        for batch in Batch.objects.filter(run=run, published_at=None):
+            remove(batch, REMOVED_BY_A_RUN)
+
+    def _add_columns(self, batch: Batch, page: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
+        types = mapping.together(self._types, types)
+        has_new = not set[str]().union(*page) <= set(self._columns)
+        if not has_new and types == self._types:
+            return
+        if has_new:
+            self._columns = records.columns_of([dict.fromkeys(self._columns), *page])
+        self._types = types
+        batch.columns, batch.column_types = self._columns, self._types
+        batch.save(update_fields=["columns", "column_types"])
+
+    def _replace(self, batch: Batch, now: datetime) -> str:
+        """Take the place of this request's earlier rows in the table."""
+        others = Batch.objects.visible().filter(table=batch.table_id, saved_request=self._saved_request)
+        if others.filter(pk__gt=batch.pk).exists():
+            # This run waited long between two attempts: newer rows are there, and stay.
+            batch.superseded_at = now
+            return "A run that began later had finished first: its newer rows stay in the table."
+        # The clocks of two workers differ, and nothing can be superseded before it was published.
+        others.filter(pk__lt=batch.pk).update(superseded_at=Greatest(now, F("published_at")))
+        return "" if batch.rows_count else "No records came, so this request has no rows in the table now."
+
+
+def insert(
+    batch_id: int,
+    page: Sequence[Mapping[str, Any]],
+    keys: Sequence[tuple[str | UUID | None, int]] | None = None,
+) -> None:
+    """Write the records as rows of the batch, without a model instance of each: five times faster.
+
+    `keys` are key and digest of each, where they have any.
+    """
+    columns = "batch_id, data, key, digest" if keys is not None else "batch_id, data"
+    ends: Iterable[tuple[str | UUID | int | None, ...]] = itertools.repeat(()) if keys is None else keys
+    rows = ((batch_id, _as_json(record), *end) for record, end in zip(page, ends, strict=False))
+    table = Row._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join(["%s"] * (columns.count(",") + 1))
+            statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608 - our own names
+            cursor.executemany(statement, list(rows))
+
+
+def remove(batch: Batch, most: int) -> int:
+    """Delete up to `most` rows of the batch, in small transactions, and the batch once it is empty."""
+    removed = 0
+    while removed < most:
+        some = Row.objects.filter(batch=batch).order_by("id").values("pk")[:REMOVED_AT_ONCE]
+        count, _ = Row.objects.filter(pk__in=some).delete()
+        removed += count
+        if not count:
+            batch.delete()
+            break
+    return removed
+
+
+def sweep(now: datetime, most: int) -> int:
+    """Remove up to `most` rows that nobody will see again; how many it were."""
+    removed = 0
+    for batch in _dead(now - SUPERSEDED_ARE_KEPT):
+        removed += remove(batch, most - removed)
+        if removed >= most:
+            break
+    return removed + keyed.forget(now, most - removed)
+
+
+def _dead(superseded_until: datetime) -> Iterator[Batch]:
+    yield from Batch.objects.abandoned().order_by("id")[:100]
+    yield from Batch.objects.superseded(superseded_until).order_by("superseded_at")[:100]
+
+
+def _show_columns(table: Table, batch: Batch) -> None:
+    """Give the table the columns of the batch, beside those of the other rows that it shows."""
+    if not batch.columns:
+        return
+    is_alone = not Batch.objects.visible().filter(table=table).exclude(pk=batch.pk).exists()
+    columns, types = batch.columns, batch.column_types
+    if not is_alone:
+        columns = records.columns_of(map(dict.fromkeys, [table.columns, batch.columns]))
+        types = mapping.together(table.column_types, batch.column_types)
+    if (columns, types) != (table.columns, table.column_types):
+        table.columns, table.column_types = columns, types
+        table.save(update_fields=["columns", "column_types"])
+
+
+def _as_json(record: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(record).decode()
+    except TypeError:
+        # Integers beyond 64 bits, which orjson does not write.
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))

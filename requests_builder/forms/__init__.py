@@ -1,0 +1,26 @@
+"""What people type about requests and schedules, and the sentences for what is wrong with it.
+
+saved_request    the form of a request, on the page and for an entry of a team's file
+body             its fields for a body
+authorization    its fields for a credential
+pagination       its fields for the pages of an answer
+mapping          its field for what becomes of the records
+pairs            rows of a name and a value
+schedule         when a request runs by itself
+"""
+
+from .mapping import MappingTrialForm
+from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
+from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
+from .schedule import ScheduleForm
+
+__all__ = [
+    "COMMON_METHODS",
+    "NAME_TAKEN",
+    "PAGINATION_LABELS",
+    "MappingTrialForm",
+    "SavedRequestForm",
+    "ScheduleForm",
+    "pagination_as_typed",
+    "pagination_keys",
+]

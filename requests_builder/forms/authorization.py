@@ -1,0 +1,101 @@
+"""The tab Authorization: how a request proves who sends it. A secret that is stored is never shown."""
+
+from typing import Any
+
+from django import forms
+
+from connections.forms import origin
+from requests_builder import rendering, runs
+from requests_builder.models import ApiKeyPlace, AuthorizationKind, DecryptionFailed, SavedRequest
+
+
+def write_only(label: str, help_text: str) -> forms.CharField:
+    """A field for a secret: never rendered, blank means keep."""
+    widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "spellcheck": "false"})
+    return forms.CharField(
+        label=label, required=False, strip=True, max_length=20_000, widget=widget, help_text=help_text
+    )
+
+
+class AuthorizationFields(forms.Form):
+    """The fields of a saved request that hold a credential, and what becomes of it."""
+
+    instance: SavedRequest
+
+    bearer_token = write_only("Bearer token", "Without the word Bearer.")
+    password = write_only("Password", "May be left empty, if the API wants a user name only.")
+    api_key_value = write_only("Value", "The key itself. It is stored encrypted and never shown again.")
+
+    _SECRET_OF_KIND = {
+        AuthorizationKind.BEARER: "bearer_token",
+        AuthorizationKind.BASIC: "password",
+        AuthorizationKind.API_KEY: "api_key_value",
+    }
+
+    def remember_secret(self, stored: SavedRequest) -> None:
+        """Take note of the secret that is stored and where it goes, before anything typed gets there."""
+        self._stored_secret = self._read_secret() if stored.has_secret else None
+        self._stored_kind = stored.authorization_kind if stored.has_secret else ""
+        self._stored_url = stored.url
+        for name in ("bearer_token", "password", "api_key_value"):
+            if self._SECRET_OF_KIND.get(AuthorizationKind(self._stored_kind or "none")) == name:
+                self.fields[name].help_text = "Stored. Leave this blank to keep it; it is never shown."
+
+    @property
+    def has_another_secret(self) -> bool:
+        """Whether the secret is other than the stored one, once the form is valid."""
+        return bool(self.instance.secret != self._stored_secret)
+
+    def clean_authorization_kind(self) -> str:
+        return self.cleaned_data["authorization_kind"] or AuthorizationKind.NONE
+
+    def clean_api_key_place(self) -> str:
+        return self.cleaned_data["api_key_place"] or ApiKeyPlace.HEADER
+
+    def authorization_of(self, cleaned: dict[str, Any]) -> rendering.Authorization:
+        """The credential to render with; the secret goes to the instance, typed or kept."""
+        kind = AuthorizationKind(cleaned.get("authorization_kind", AuthorizationKind.NONE))
+        secret = self._clean_secret(kind, cleaned)
+        self.instance.secret = secret
+        if kind != AuthorizationKind.OAUTH:
+            cleaned["connection"] = None
+        match kind:
+            case AuthorizationKind.BEARER if secret:
+                return rendering.Bearer(secret)
+            case AuthorizationKind.BASIC:
+                return rendering.Basic(cleaned.get("username", ""), secret or "")
+            case AuthorizationKind.API_KEY if secret:
+                place = rendering.Place(cleaned.get("api_key_place", ApiKeyPlace.HEADER))
+                return rendering.ApiKey(place, cleaned.get("api_key_name", ""), secret)
+            case AuthorizationKind.OAUTH:
+                if connection := cleaned.get("connection"):
+                    return runs.stand_in_token(connection)
+                if "connection" not in self.errors:
+                    self.add_error("connection", "Choose a connection, or make one with New.")
+        return rendering.NoAuthorization()
+
+    def _read_secret(self) -> str | None:
+        try:
+            secret: str | None = self.instance.secret
+        except DecryptionFailed:
+            return None
+        return secret
+
+    def _clean_secret(self, kind: AuthorizationKind, cleaned: dict[str, Any]) -> str | None:
+        field = self._SECRET_OF_KIND.get(kind)
+        if field is None:
+            return None
+        if typed := cleaned.get(field):
+            return str(typed)
+        if kind == self._stored_kind:
+            if self._stored_secret is None:
+                self.add_error(field, "Enter it again: the stored one cannot be read any more.")
+            elif origin(cleaned.get("url", self._stored_url)) == origin(self._stored_url):
+                return self._stored_secret
+            else:
+                self.add_error(
+                    field, "Enter it again: the address changed, and it would be sent to another host."
+                )
+        elif kind != AuthorizationKind.BASIC:
+            self.add_error(field, f"Enter the {str(self.fields[field].label).lower()}, or choose None.")
+        return ""

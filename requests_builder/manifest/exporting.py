@@ -1,0 +1,117 @@
+"""Writing a team as a file."""
+
+import re
+from typing import Any
+
+import yaml
+
+from accounts.models import Team
+from connections.forms import ADDRESSES, ConnectionForm, as_typed
+from connections.models import Connection
+from requests_builder.models import AuthorizationKind, SavedRequest
+
+from .bodies import exported_body
+from .environment import Variables, escaped
+from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
+
+# Headers that people type a credential into, though there is a tab for that.
+_SECRET_HEADER = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
+
+
+def export(team: Team) -> str:
+    """The team as a file that `apply` reads; secrets are `${NAME}`, tokens are left out."""
+    memberships = team.memberships.select_related("user").order_by("user__email")
+    saved_requests = team.saved_requests.select_related("table", "schedule", "connection")
+    variables = Variables()
+    document: dict[str, Any] = {
+        "team": escaped(team.name),
+        "users": [{"email": member.user.email, "role": member.role} for member in memberships],
+        # Sorted here: databases differ in it, and the names of variables follow the order.
+        "connections": [
+            _exported_connection(connection, variables)
+            for connection in sorted(team.connections.all(), key=str)
+        ],
+        "requests": [
+            _exported_request(saved_request, variables) for saved_request in sorted(saved_requests, key=str)
+        ],
+    }
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def _exported_connection(connection: Connection, variables: Variables) -> dict[str, Any]:
+    plain, typed = as_typed(Connection()), as_typed(connection)
+    exported: dict[str, Any] = {"name": escaped(connection.name)}
+    left_out = {"name", *SECRETS}
+    if connection.preset:
+        exported["preset"] = connection.preset
+        left_out |= {*ADDRESSES, "grant_type"}
+    if connection.uses_shared_client:
+        left_out.add("client_id")
+    exported |= {name: escaped(typed[name]) for name in CONNECTION_KEYS if name not in left_out}
+    for name in SECRETS:
+        if connection.__dict__.get(name) is not None:
+            exported[name] = variables.name(connection.name, name)
+    unlike = {name for name in ConnectionForm.ADVANCED if typed[name] != plain[name]} - left_out
+    advanced = {name: escaped(typed[name]) for name in ConnectionForm.ADVANCED if name in unlike}
+    if connection.placeholders:
+        advanced["placeholders"] = escaped(connection.placeholders)
+    return exported | ({"advanced": advanced} if advanced else {})
+
+
+def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict[str, Any]:
+    plain = {
+        "name": saved_request.name,
+        "method": saved_request.method,
+        "url": saved_request.url,
+        "timeout_seconds": saved_request.timeout_seconds,
+        "follow_redirects": saved_request.follow_redirects,
+        "records": saved_request.records_path,
+        "mapping": saved_request.mapping,
+        "pagination": saved_request.pagination,
+        "write_mode": saved_request.write_mode,
+        "key": saved_request.key_fields,
+        "table": saved_request.table.name if saved_request.table else None,
+    }
+    exported = {key: escaped(value) for key, value in plain.items()}
+    exported |= exported_body(saved_request)
+    exported["headers"] = _exported_headers(saved_request, variables)
+    exported["authorization"] = _exported_authorization(saved_request, variables)
+    if schedule := getattr(saved_request, "schedule", None):
+        exported["schedule"] = schedule.rule | ({"paused": True} if schedule.is_paused else {})
+    defaults = {"timeout_seconds": 30, "follow_redirects": True, "pagination": {"kind": "none"}}
+    return {
+        key: exported[key]
+        for key in REQUEST_KEYS
+        if exported.get(key) not in (None, "", {}, []) and exported[key] != defaults.get(key)
+    }
+
+
+def _exported_headers(saved_request: SavedRequest, variables: Variables) -> dict[str, str] | list[list[str]]:
+    pairs = [
+        [name, variables.name(saved_request.name, name) if _SECRET_HEADER.search(name) else escaped(value)]
+        for name, value in saved_request.headers
+    ]
+    by_name = dict(pairs)
+    return by_name if len(by_name) == len(pairs) else pairs
+
+
+def _exported_authorization(saved_request: SavedRequest, variables: Variables) -> dict[str, Any] | None:
+    name = saved_request.name
+    match saved_request.authorization_kind:
+        case AuthorizationKind.OAUTH if saved_request.connection:
+            return {"oauth": escaped(saved_request.connection.name)}
+        case AuthorizationKind.BEARER:
+            return {"bearer": variables.name(name, "bearer_token")}
+        case AuthorizationKind.BASIC:
+            username = escaped(saved_request.username)
+            return {"basic": {"username": username, "password": variables.name(name, "password")}}
+        case AuthorizationKind.API_KEY:
+            return {
+                "api_key": {
+                    "in": saved_request.api_key_place,
+                    "name": escaped(saved_request.api_key_name),
+                    "value": variables.name(name, "api_key"),
+                }
+            }
+    return None

@@ -1,0 +1,150 @@
+"""One pull of a saved request: when it was due, and what became of it."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Team, User
+from connections.encryption import EncryptedTextField
+
+from .saved_requests import SavedRequest
+from .schedules import Schedule
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+    MISSED = "missed", "Missed"
+
+
+UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+
+
+class Trigger(models.TextChoices):
+    SCHEDULE = "schedule", "Schedule"
+    MANUAL = "manual", "Run now"
+
+
+class Mender(models.TextChoices):
+    """Who can do something about a failure."""
+
+    NOBODY = "nobody", "nobody needs to act: it is tried again"
+    EDITOR = "editor", "whoever edits the request"
+    CONNECTION = "connection", "whoever manages the connection"
+    PROVIDER = "provider", "whoever runs the API"
+    HOST = "host", "whoever hosts this product"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def unfinished(self) -> "RunQuerySet":
+        return self.filter(state__in=UNFINISHED)
+
+    def claimable(self, now: datetime) -> "RunQuerySet":
+        """Unfinished, not before their time, and held by no worker that is alive."""
+        free = Q(leased_until=None) | Q(leased_until__lte=now)
+        return self.unfinished().filter(free, not_before__lte=now)
+
+    def unheard(self, now: datetime, patience: timedelta) -> "RunQuerySet":
+        """Claimable, and whoever was told about them lately has not begun; the oldest first.
+
+        A message sent before `not_before` (or before the lease of a dead worker ended) told nobody anything.
+        """
+        told_in_vain = Q(rung_at=None) | Q(rung_at__lte=now - patience) | Q(rung_at__lt=F("not_before"))
+        return self.claimable(now).filter(told_in_vain).order_by("not_before", "id")
+
+    def older_than(self, due_at: datetime, run_id: uuid.UUID) -> "RunQuerySet":
+        """Those after this one in the history, which is ordered by `-due_at, -id`."""
+        return self.filter(Q(due_at__lt=due_at) | Q(due_at=due_at, id__lt=run_id))
+
+
+class Run(models.Model):
+    """One pull of a saved request: due once, finished once.
+
+    Whoever works on it holds a lease, and every write carries the `fence` of that lease: a worker that
+    was frozen and comes back writes nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
+    saved_request = models.ForeignKey(SavedRequest, on_delete=models.CASCADE, related_name="runs")
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+    )
+    trigger = models.CharField(max_length=10, choices=Trigger.choices)
+    requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    due_at = models.DateTimeField()
+
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
+    # Between two attempts: when the next one may begin.
+    not_before = models.DateTimeField()
+    # When a worker was last told about it.
+    rung_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    # Since the last page came in: attempts that began, and those among them whose worker died.
+    page_attempts = models.PositiveSmallIntegerField(default=0)
+    page_deaths = models.PositiveSmallIntegerField(default=0)
+    leased_by = models.UUIDField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+
+    # Where to go on: the next request may hold a token in its URL, hence encrypted.
+    checkpoint = EncryptedTextField(null=True, blank=True, default=None)
+    request_version = models.PositiveIntegerField(null=True, blank=True)
+    pages = models.PositiveIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
+    bytes_received = models.PositiveBigIntegerField(default=0)
+
+    # What the mapping has found in the pages so far: fields that are new, values that did not fit.
+    findings = models.JSONField(default=dict)
+
+    # What became of its records where they have keys: inserted, updated, unchanged; and those that did not
+    # become rows: duplicates, without_key.
+    changes = models.JSONField(default=dict)
+
+    # Why the last attempt failed; gone when a later one succeeds.
+    error_code = models.CharField(max_length=50, blank=True)
+    error = models.TextField(blank=True)
+    mender = models.CharField(max_length=10, choices=Mender.choices, blank=True)
+    # What there is to say about a run that did not fail: why it was skipped, or why there was no page after
+    # its last one, and what became of its records.
+    stop_reason = models.CharField(max_length=1_000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "due_at"], name="one_run_per_due_time")]
+        indexes = [
+            models.Index(fields=["team", "-due_at", "-id"], name="run_history"),
+            models.Index(fields=["saved_request", "-due_at"], name="run_history_of_request"),
+            models.Index(fields=["not_before"], condition=Q(state__in=UNFINISHED), name="run_unfinished"),
+            models.Index(
+                fields=["saved_request"], condition=Q(state__in=UNFINISHED), name="run_unfinished_of_request"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} run of {self.saved_request_id}, due {self.due_at}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in UNFINISHED
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an attempt has failed and another one will be made, at `not_before`."""
+        return self.state == RunState.QUEUED and self.attempts > 0
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From the first attempt to the end, waiting included; None until then."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at

@@ -1,0 +1,161 @@
+"""A request as somebody built it, and where its records go."""
+
+import itertools
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+
+from accounts.models import Team, User
+from connections.encryption import EncryptedTextField
+from connections.models import Connection
+
+from .tables import Table
+
+if TYPE_CHECKING:
+    from .schedules import Schedule
+
+
+class BodyKind(models.TextChoices):
+    """What a request carries; the media type comes with it."""
+
+    NONE = "none", "None"
+    JSON = "json", "JSON"
+    FORM = "form", "Form"
+    MULTIPART = "multipart", "Multipart"
+    XML = "xml", "XML"
+    GRAPHQL = "graphql", "GraphQL"
+    RAW = "raw", "Raw"
+
+
+class AuthorizationKind(models.TextChoices):
+    """What a request proves itself with; the labels are those of the Authorization sub-tabs."""
+
+    NONE = "none", "None"
+    BEARER = "bearer", "Bearer token"
+    BASIC = "basic", "Basic"
+    API_KEY = "api_key", "API key"
+    OAUTH = "oauth", "OAuth"
+
+
+class ApiKeyPlace(models.TextChoices):
+    HEADER = "header", "Header"
+    QUERY = "query", "Query parameter"
+
+
+class WriteMode(models.TextChoices):
+    APPEND = "append", "Append"
+    UPDATE = "update", "Update"
+    REPLACE = "replace", "Replace"
+
+
+def no_pagination() -> dict[str, Any]:
+    return {"kind": "none"}
+
+
+class SavedRequestQuerySet(models.QuerySet["SavedRequest"]):
+    def with_last_run(self) -> "SavedRequestQuerySet":
+        """Each with the id, state and due time of its newest run as `last_run_...`; None before the first."""
+        # Runs know their request, so they are defined later.
+        from .runs import Run
+
+        newest = Run.objects.filter(saved_request=models.OuterRef("pk")).order_by("-due_at")
+        return self.annotate(
+            last_run_id=models.Subquery(newest.values("id")[:1]),
+            last_run_state=models.Subquery(newest.values("state")[:1]),
+            last_run_at=models.Subquery(newest.values("due_at")[:1]),
+        )
+
+
+class SavedRequest(models.Model):
+    """A request as somebody built it, and where its records go.
+
+    The query parameters are those of `url`: there is no second place that could say otherwise.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="saved_requests")
+    name = models.CharField(max_length=100)
+    method = models.CharField(max_length=20, default="GET")
+    url = models.TextField()
+    # Pairs of name and value, in order.
+    headers = models.JSONField(default=list, blank=True)
+    body_kind = models.CharField(max_length=10, choices=BodyKind.choices, default=BodyKind.NONE)
+    # JSON, XML, raw text, or the query of GraphQL.
+    body = models.TextField(blank=True)
+    # Form and multipart: {"name": ..., "value": ...} in order.
+    body_pairs = models.JSONField(default=list, blank=True)
+    # A JSON object; empty: the query takes none.
+    graphql_variables = models.TextField(blank=True)
+    # Of a raw body; empty: plain text.
+    body_media_type = models.CharField(max_length=200, blank=True)
+
+    authorization_kind = models.CharField(
+        max_length=10, choices=AuthorizationKind.choices, default=AuthorizationKind.NONE
+    )
+    username = models.CharField(max_length=500, blank=True)
+    api_key_name = models.CharField(max_length=200, blank=True)
+    api_key_place = models.CharField(max_length=10, choices=ApiKeyPlace.choices, default=ApiKeyPlace.HEADER)
+    # The bearer token, the password, or the API key.
+    secret = EncryptedTextField(null=True, blank=True, default=None)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="saved_requests"
+    )
+
+    timeout_seconds = models.PositiveSmallIntegerField(default=30)
+    follow_redirects = models.BooleanField(default=True)
+
+    # A JMESPath to the records; empty: the answer itself.
+    records_path = models.CharField(max_length=500, blank=True)
+    # Which fields of a record become which columns; empty: everything, as it comes.
+    mapping = models.JSONField(default=dict, blank=True)
+    pagination = models.JSONField(default=no_pagination)
+    write_mode = models.CharField(max_length=10, choices=WriteMode.choices, default=WriteMode.REPLACE)
+    # Columns whose values together tell the records apart, for Append and Update.
+    key_fields = models.JSONField(default=list, blank=True)
+    table = models.ForeignKey(
+        Table, on_delete=models.SET_NULL, null=True, blank=True, related_name="saved_requests"
+    )
+
+    # Grows with each edit: a run that goes on under another version begins anew.
+    version = models.PositiveIntegerField(default=1)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    schedule: "Schedule"
+
+    objects = SavedRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "name"], name="request_name_is_unique_in_team")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether a token, password or key is stored. Decrypts nothing."""
+        return self.__dict__.get("secret") is not None
+
+    @transaction.atomic
+    def duplicate(self, *, user: User) -> "SavedRequest":
+        """Save a copy under the next free name, without schedule and runs; the secret is sealed anew."""
+        # Of two copies at once, the second waits to see the name of the first.
+        SavedRequest.objects.select_for_update().get(pk=self.pk)
+        taken = set(self.team.saved_requests.values_list("name", flat=True))
+        stem = self.name[:80]
+        name = next(
+            name
+            for number in itertools.count(1)
+            if (name := f"{stem} copy {number}".removesuffix(" 1")) not in taken
+        )
+        fields = {
+            field.attname: getattr(self, field.attname)
+            for field in self._meta.concrete_fields
+            if field.name not in ("id", "name", "version", "created_by", "created_at", "updated_at")
+        }
+        return SavedRequest.objects.create(**fields, name=name, created_by=user)

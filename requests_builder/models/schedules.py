@@ -1,0 +1,54 @@
+"""When a saved request runs by itself."""
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+from requests_builder import schedules
+
+from .saved_requests import SavedRequest
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    def due(self, now: datetime) -> "ScheduleQuerySet":
+        """Whose next due time has come, the longest due first."""
+        return self.filter(is_paused=False, next_at__lte=now).order_by("next_at")
+
+
+class Schedule(models.Model):
+    """When a saved request runs by itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    saved_request = models.OneToOneField(SavedRequest, on_delete=models.CASCADE, related_name="schedule")
+    # The rule as `schedules.from_config` reads it.
+    rule = models.JSONField()
+    is_paused = models.BooleanField(default=False)
+    # The next due time; it moves on in the transaction that writes the run of the one before.
+    next_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScheduleQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["next_at"], condition=Q(is_paused=False), name="schedule_due")]
+
+    def __str__(self) -> str:
+        return f"schedule of {self.saved_request_id}"
+
+    @property
+    def kept_rule(self) -> schedules.Rule | None:
+        """The rule; None if it can no longer be kept, as when its time zone has left the world."""
+        try:
+            return schedules.from_config(self.rule)
+        except schedules.InvalidSchedule:
+            return None
+
+    @property
+    def in_words(self) -> str:
+        """What the rule means, for people."""
+        rule = self.kept_rule
+        return schedules.in_words(rule) if rule else "This rule can no longer be kept. Set another one."

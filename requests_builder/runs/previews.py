@@ -1,0 +1,175 @@
+"""One call for a person who looks at it: everything that can be said about it, and nothing that is kept."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from connections import outbound
+from requests_builder import masking, pagination, records
+from requests_builder.masking import PrintedRequest
+from requests_builder.models import SavedRequest
+from requests_builder.rendering import RenderedRequest
+from requests_builder.runs import calls
+from requests_builder.runs.clock import Clock
+from requests_builder.runs.problems import Problem, PullFailed, PullProblem, told
+
+MAX_SHOWN_CHARACTERS = 200_000
+MAX_SHOWN_RECORDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What was sent, what came back, and what a pull would make of it.
+
+    The request has its secrets masked. Sizes are in bytes, and `text` is cut after MAX_SHOWN_CHARACTERS.
+    `problem` tells why a pull with this answer would fail; the other fields hold what there is all the same.
+    """
+
+    sent: PrintedRequest | None = None
+    status: int | None = None
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    redirects: tuple[str, ...] = field(default=(), repr=False)
+    timings: outbound.Timings | None = None
+    size: int = 0
+    media_type: str = ""
+    # Whole, as it came; with the secrets that the API has repeated masked, in UTF-8.
+    body: bytes = field(default=b"", repr=False)
+    text: str = field(default="", repr=False)
+    is_cut: bool = False
+    has_document: bool = False
+    document: Any = field(default=None, repr=False)
+    unreadable: str = ""
+    suggested_paths: tuple[tuple[str, int], ...] = ()
+    suggested_pagination: pagination.Suggestion | None = None
+    records: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    record_count: int = 0
+    columns: tuple[str, ...] = ()
+    problem: Problem | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a pull would take this answer."""
+        return self.problem is None
+
+
+def preview(saved_request: SavedRequest, *, now: datetime) -> Preview:
+    """Send the request once, with its credential; what goes wrong is told in the result.
+
+    The request need not be saved, and needs no table. Nothing about it is written; its token may be renewed.
+    """
+    with outbound.Door() as door:
+        caller = calls.Caller(saved_request, door, Clock(now))
+        try:
+            with told():
+                strategy = pagination.from_config(saved_request.pagination)
+                request = caller.first_request(strategy)
+            answer = caller.send(request)
+        except PullProblem as problem:
+            return Preview(sent=_printed(caller), problem=problem.problem)
+    shown = _answered(Preview(sent=_printed(caller)), answer, caller)
+    shown = _suggested(shown, saved_request.records_path, answer, caller)
+    try:
+        caller.check(answer)
+    except PullProblem as problem:
+        return _concealed(replace(shown, problem=problem.problem), answer, caller)
+    if shown.problem is None:
+        shown = _taken(shown, saved_request, strategy, request)
+    return _concealed(shown, answer, caller)
+
+
+def _concealed(shown: Preview, answer: outbound.Answer, caller: calls.Caller) -> Preview:
+    """Without credentials that the API has repeated: who may use one may not see it."""
+    secrets = caller.secrets
+    shown = replace(shown, headers=masking.concealed(shown.headers, secrets))
+    if not masking.is_echoed(answer.body, secrets):
+        return shown
+    text = masking.concealed(answer.text(), secrets)
+    return replace(
+        shown,
+        # Masked before it is cut: of half a secret nothing would be recognized.
+        text=text[:MAX_SHOWN_CHARACTERS],
+        body=text.encode(),
+        document=masking.concealed(shown.document, secrets),
+        records=masking.concealed(shown.records, secrets),
+    )
+
+
+def _printed(caller: calls.Caller) -> PrintedRequest | None:
+    return masking.masked(caller.sent, caller.secrets) if caller.sent else None
+
+
+def _answered(shown: Preview, answer: outbound.Answer, caller: calls.Caller) -> Preview:
+    """With everything that the answer says, whatever its status."""
+    text = answer.text()
+    shown = replace(
+        shown,
+        status=answer.status,
+        reason=answer.reason,
+        headers=answer.headers,
+        redirects=tuple(_masked_url(url, caller) for url in answer.redirects),
+        timings=answer.timings,
+        size=len(answer.body),
+        body=answer.body,
+        media_type=answer.media_type,
+        text=text[:MAX_SHOWN_CHARACTERS],
+        is_cut=len(text) > MAX_SHOWN_CHARACTERS,
+    )
+    try:
+        with told():
+            document = calls.read(answer)
+    except PullFailed as failure:
+        return replace(shown, unreadable=failure.problem.sentence, problem=failure.problem)
+    if document is None:
+        return shown
+    assert caller.sent is not None
+    return replace(
+        shown,
+        has_document=True,
+        document=document.value,
+        suggested_paths=tuple(records.suggest_paths(document.value)),
+    )
+
+
+def _suggested(shown: Preview, path: str, answer: outbound.Answer, caller: calls.Caller) -> Preview:
+    """With how the answer seems to go on, whatever is set."""
+    if not shown.has_document or caller.sent is None:
+        return shown
+    found: list[Any] = []
+    # Without a path that leads to records, the likeliest ones.
+    for candidate in (path, *(suggested for suggested, _ in shown.suggested_paths[:1])):
+        with suppress(records.InvalidPath, records.UnreadableAnswer):
+            found = found or records.records_at(shown.document, candidate)
+    page = pagination.Page(caller.sent, shown.document, found, headers=answer.headers)
+    return replace(shown, suggested_pagination=pagination.suggest(page))
+
+
+def _masked_url(url: str, caller: calls.Caller) -> str:
+    return masking.masked(RenderedRequest("GET", url), caller.secrets).url
+
+
+def _taken(
+    shown: Preview,
+    saved_request: SavedRequest,
+    strategy: pagination.Pagination,
+    request: RenderedRequest,
+) -> Preview:
+    """With the records that a pull would take, and a look at where it would go on."""
+    try:
+        with told():
+            found = records.records_at(shown.document, saved_request.records_path)
+            shown = replace(
+                shown,
+                records=tuple(found[:MAX_SHOWN_RECORDS]),
+                record_count=len(found),
+                columns=tuple(records.columns_of(found)),
+            )
+            pagination.follow(
+                strategy,
+                pagination.Page(request, shown.document, found, headers=shown.headers),
+                pagination.PageTrail(),
+            )
+    except PullFailed as failure:
+        return replace(shown, problem=failure.problem)
+    return shown
