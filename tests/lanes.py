@@ -1,0 +1,155 @@
+"""Where the tests run, and what this machine lacks for some of them.
+
+There are two lanes: SQLite with the embedded broker, and PostgreSQL with Redis. A test that needs a part
+which is missing (a browser, Node.js, a server) is skipped and says so; `bin/test` repeats that in its last
+lines. With `CI=true` or `REQUIRE_EVERYTHING=1` nothing may be missing: then such a test fails.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
+TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/9"
+
+# What a developer has in the environment or in `.env` must not decide how a test ends.
+NEUTRAL = {
+    "BASE_URL": "",
+    "BROKER_URL": "",
+    "DATABASE_URL": "",
+    "DEBUG": "false",
+    "EMAIL_URL": "",
+    "ENCRYPTION_KEYS": "",
+    "LISTEN_HOST": "127.0.0.1",
+    "LOG_LEVEL": "INFO",
+    "OUTBOUND_ALLOW": "",
+    "PORT": "8000",
+    "PROVIDERS_FILE": "",
+    "SECRET_KEY": "",
+    "SIGNUP": "invitation",
+}
+
+
+def is_postgres_lane() -> bool:
+    """Whether this test run is the one on PostgreSQL."""
+    return os.environ.get("DATABASE_URL", "").startswith("postgres")
+
+
+@cache
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome; `CHROMIUM` names one that is not on PATH."""
+    on_mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", on_mac)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@cache
+def why_no_browser() -> str | None:
+    """None, or the reason for which no browser can be driven here."""
+    return None if find_chromium() else "there is no Chromium or Chrome on PATH (CHROMIUM may name one)"
+
+
+@cache
+def why_no_node() -> str | None:
+    """None, or the reason for which Node.js cannot be used here. Installs package-lock.json if need be."""
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            return f"there is no {program} on PATH"
+    node_modules = Path(__file__).resolve().parent.parent / "bin" / "node-modules"
+    installed = subprocess.run([node_modules], capture_output=True, text=True, check=False)
+    return None if installed.returncode == 0 else f"npm ci failed: {installed.stderr.strip()[-200:]}"
+
+
+@cache
+def why_no_postgres() -> str | None:
+    """None, or the reason for which there is no PostgreSQL to test with."""
+    try:
+        psycopg.connect(TEST_DATABASE_URL, connect_timeout=3).close()
+    except psycopg.Error:
+        return "no PostgreSQL answers at TEST_DATABASE_URL (by default 127.0.0.1:5432, user postgres)"
+    return None
+
+
+@cache
+def why_no_redis() -> str | None:
+    """None, or the reason for which there is no Redis to test with."""
+    try:
+        redis.Redis.from_url(TEST_REDIS_URL, socket_connect_timeout=3).ping()
+    except redis.RedisError:
+        return "no Redis or Valkey answers at TEST_REDIS_URL (by default 127.0.0.1:6379)"
+    return None
+
+
+PARTS: dict[str, Callable[[], str | None]] = {
+    "browser": why_no_browser,
+    "node": why_no_node,
+    "postgres": why_no_postgres,
+    "redis": why_no_redis,
+}
+
+
+def must_have_everything() -> bool:
+    """Whether a missing part is a failure."""
+    return os.environ.get("CI") == "true" or bool(os.environ.get("REQUIRE_EVERYTHING"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "browser: drives a real Chromium",
+        "node: needs Node.js (a real authorization server)",
+        "postgres: needs a PostgreSQL server, in whichever lane",
+        "redis: needs a Redis or Valkey server, in whichever lane",
+        "postgres_lane: is about the server itself, which SQLite does not have",
+        "requirement(*numbers): proves these requirements of an OAuth client, listed in docs/oauth.md",
+        "both_lanes: although it needs a browser or Node.js, it runs on PostgreSQL, too",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to the other lane what belongs there: the browser to SQLite, but where the database matters."""
+    if not is_postgres_lane():
+        elsewhere = [item for item in items if item.get_closest_marker("postgres_lane")]
+    elif os.environ.get("LANE"):
+        elsewhere = [item for item in items if is_for_sqlite_lane(item)]
+    else:
+        return
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
+
+
+def is_for_sqlite_lane(item: pytest.Item) -> bool:
+    """Whether the test need not run on PostgreSQL as well."""
+    is_slow = any(item.get_closest_marker(name) for name in ("browser", "node"))
+    return is_slow and not item.get_closest_marker("both_lanes")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name, why_not in PARTS.items():
+        if item.get_closest_marker(name) and (reason := why_not()):
+            if must_have_everything():
+                pytest.fail(f"left out: {reason}", pytrace=False)
+            pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Leave the skipped tests, counted by reason, and the failed ones for `bin/test`."""
+    if path := os.environ.get("LEFT_OUT_FILE"):
+        skipped = terminalreporter.stats.get("skipped", [])
+        reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+        Path(path).write_text(json.dumps(reasons))
+    if path := os.environ.get("FAILED_FILE"):
+        reports = [*terminalreporter.stats.get("failed", []), *terminalreporter.stats.get("error", [])]
+        # Where tests go by groups, xdist appends the group's name.
+        names = [re.sub(r"@[\w.-]+$", "", report.nodeid) for report in reports]
+        Path(path).write_text(json.dumps(list(dict.fromkeys(names))))
