@@ -137,8 +137,10 @@ def _suggested(shown: Preview, path: str, answer: outbound.Answer, caller: calls
     if not shown.has_document or caller.sent is None:
         return shown
     found: list[Any] = []
-    # Without a path that leads to records, the likeliest ones.
-    for candidate in (path, *(suggested for suggested, _ in shown.suggested_paths[:1])):
+    likeliest = [suggested for suggested, _ in shown.suggested_paths[:1]]
+    # Whoever has chosen no path yet is shown the likeliest records: the whole answer is one only if nothing
+    # else is.
+    for candidate in (path, *likeliest) if path else (*likeliest, path):
         with suppress(records.InvalidPath, records.UnreadableAnswer):
             found = found or records.records_at(shown.document, candidate)
     page = pagination.Page(caller.sent, shown.document, found, headers=answer.headers)

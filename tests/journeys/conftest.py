@@ -71,6 +71,12 @@ def oidc_port() -> int:
     return free_port()
 
 
+@pytest.fixture(scope="package")
+def api_port() -> int:
+    """For an API that a test starts itself."""
+    return free_port()
+
+
 @pytest.fixture
 def tame_provider(provider: DemoServer) -> Iterator[DemoServer]:
     """The provider, for a test that turns its knobs: afterwards it is as it was."""
@@ -86,9 +92,9 @@ def vars_of(values: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="package")
-def product(product_port: int, provider: DemoServer, oidc_port: int) -> Iterator[Product]:
-    """The whole product, with leave to call the providers of the tests."""
-    allowed = [f"127.0.0.1:{provider.port}", f"127.0.0.1:{oidc_port}"]
+def product(product_port: int, provider: DemoServer, oidc_port: int, api_port: int) -> Iterator[Product]:
+    """The whole product, with leave to call the servers of the tests."""
+    allowed = [f"127.0.0.1:{port}" for port in (provider.port, oidc_port, api_port)]
     made = Product(environment={"OUTBOUND_ALLOW": ",".join(allowed), "PORT": str(product_port)})
     made.port, made.base_url = product_port, f"http://localhost:{product_port}"
     with made as running:
