@@ -90,6 +90,9 @@ def why_no_redis() -> str | None:
     return None
 
 
+# Fixtures through which a test, or a process of its own, reaches the database.
+REACHES_DATABASE = frozenset({"db", "transactional_db", "database_url", "processes", "callers", "product"})
+
 PARTS: dict[str, Callable[[], str | None]] = {
     "browser": why_no_browser,
     "node": why_no_node,
@@ -117,7 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to the other lane what belongs there: the browser to SQLite, but where the database matters."""
+    """Leave to the other lane what belongs there: to SQLite most browsers, and what no database changes."""
     if not is_postgres_lane():
         elsewhere = [item for item in items if item.get_closest_marker("postgres_lane")]
     elif os.environ.get("LANE"):
@@ -130,8 +133,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_for_sqlite_lane(item: pytest.Item) -> bool:
     """Whether the test need not run on PostgreSQL as well."""
+    if item.get_closest_marker("both_lanes"):
+        return False
     is_slow = any(item.get_closest_marker(name) for name in ("browser", "node"))
-    return is_slow and not item.get_closest_marker("both_lanes")
+    return is_slow or not touches_database(item)
+
+
+def touches_database(item: pytest.Item) -> bool:
+    """Whether the test, or a process that it starts, may reach the database of its lane."""
+    if any(item.get_closest_marker(name) for name in ("django_db", "postgres", "redis", "slow")):
+        return True
+    is_about_processes = Path(__file__).parent / "config" in item.path.parents
+    return is_about_processes or not REACHES_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
