@@ -83,7 +83,8 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     task_reject_on_worker_lost=True,
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    worker_concurrency=16,
+    # Runs have threads of their own (WORKER_THREADS): these are for ticks, refreshes and bells.
+    worker_concurrency=8,
     worker_enable_remote_control=False,
     # Processes cost 30 MB each; pulls wait for other people's servers, which threads do as well.
     worker_pool="threads",
@@ -92,11 +93,13 @@ app.conf.update(
 
 
 def wind_down(**_: object) -> None:
-    """A stop must not come between a refresh and its answer: begin no more of them."""
+    """A stop must not come between a refresh and its answer: begin no more of them. Runs are handed over."""
     # Late: beat knows this module, too, and has no apps.
     from connections import grants
+    from requests_builder import runs
 
     grants.wind_down()
+    runs.crew.wind_down()
 
 
 def settle(**_: object) -> None:

@@ -251,6 +251,15 @@ RUN_MAX_BYTES = read("RUN_MAX_BYTES", env.int, 10 * 2**30, "a number of bytes")
 RUN_MAX_SECONDS = read("RUN_MAX_SECONDS", env.int, 6 * 3600, "a number of seconds")
 RUN_MAX_PAGE_BYTES = read("RUN_MAX_PAGE_BYTES", env.int, 50 * 2**20, "a number of bytes")
 
+# How many runs a worker process works on at once, and how many runs of a team, and of a team at one host, all
+# workers together.
+WORKER_THREADS = read("WORKER_THREADS", env.int, 24, "a number of threads")
+RUNS_PER_TEAM = read("RUNS_PER_TEAM", env.int, 100, "a number of runs")
+RUNS_PER_HOST = read("RUNS_PER_HOST", env.int, 8, "a number of runs")
+for _name, _most in (("WORKER_THREADS", 256), ("RUNS_PER_TEAM", 10_000), ("RUNS_PER_HOST", 10_000)):
+    if not 1 <= globals()[_name] <= _most:
+        stop(f"{_name} must be between 1 and {_most}, and is {globals()[_name]}.")
+
 
 # Refreshes ------------------------------------------------------------------------------------------
 

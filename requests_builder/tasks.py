@@ -1,12 +1,7 @@
 """What workers are asked to do. Each finds its rows and calls one function.
 
-A message carries the id of one run. It costs some 3 ms, which is much beside a small pull: a message that
-only says "there is work", and a task that claims a fair batch and works on it with threads of its own, can
-stand beside `execute_run` when needed. `runs.execute` stays as it is then, and so do the rows: all that
-decides is in them, and nothing in the messages.
+No message names a run: all that decides is in the rows, and whoever is woken takes those that are next.
 """
-
-from uuid import UUID, uuid4
 
 from celery import shared_task
 from django.utils.timezone import now
@@ -29,6 +24,6 @@ def recover_runs() -> None:
 
 
 @shared_task
-def execute_run(run_id: str) -> None:
-    """Work on one run, if nobody else does."""
-    runs.execute(UUID(run_id), worker=uuid4(), now=now())
+def work() -> None:
+    """There is work: this process takes as many runs as it has hands for."""
+    runs.crew.rouse()

@@ -128,6 +128,11 @@ class Run(models.Model):
             models.Index(
                 fields=["saved_request"], condition=Q(state__in=UNFINISHED), name="run_unfinished_of_request"
             ),
+            models.Index(
+                fields=["team", "not_before", "leased_until", "id"],
+                condition=Q(state__in=UNFINISHED),
+                name="run_queue",
+            ),
         ]
 
     def __str__(self) -> str:

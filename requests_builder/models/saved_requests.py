@@ -3,6 +3,7 @@
 import itertools
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.db import models, transaction
 
@@ -51,6 +52,15 @@ class WriteMode(models.TextChoices):
 
 def no_pagination() -> dict[str, Any]:
     return {"kind": "none"}
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, without its port; empty where there is none, or a variable."""
+    try:
+        host = urlsplit(url.strip()).hostname or ""
+    except ValueError:
+        return ""
+    return "" if {"{", "}", "%"} & set(host) else host[:255]
 
 
 class SavedRequestQuerySet(models.QuerySet["SavedRequest"]):
@@ -123,6 +133,9 @@ class SavedRequest(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    # The host that it calls, in lower case; empty where only a variable says. Runs take turns by it.
+    host = models.CharField(max_length=255, blank=True, default="", editable=False)
+
     schedule: "Schedule"
 
     objects = SavedRequestQuerySet.as_manager()
@@ -135,6 +148,11 @@ class SavedRequest(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save it, with the host that its URL names."""
+        self.host = host_of(self.url)
+        super().save(*args, **options)
 
     @property
     def has_secret(self) -> bool:

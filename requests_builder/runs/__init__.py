@@ -5,6 +5,8 @@ checks       what can be known before a call
 calls        one call with its credential
 checkpoints  where a run goes on
 leases       who works on a run
+queue        which runs are taken next
+crew         the threads of a worker that work on them
 execution    the pull
 previews     one call for a person who looks at it
 ledger       what is due, what is to be recovered, Run now
@@ -13,6 +15,7 @@ bell         messages to workers
 
 from requests_builder.runs import bell
 from requests_builder.runs.checks import foreseen, refusal, stand_in_token
+from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
 from requests_builder.runs.ledger import (
     next_runs,
@@ -34,6 +37,7 @@ __all__ = [
     "Preview",
     "Problem",
     "bell",
+    "crew",
     "execute",
     "foreseen",
     "next_runs",

@@ -14,10 +14,10 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination, records
 from requests_builder.models import Mender, Run, RunState, Table
-from requests_builder.runs import calls
+from requests_builder.runs import bell, calls
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
-from requests_builder.runs.leases import Lease, LeaseLost, claim, heart
+from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, told
 
 # For one page: attempts that failed but might have gone well, and workers that died.
@@ -38,13 +38,16 @@ def execute(run_id: UUID, *, worker: UUID, now: datetime) -> RunState | None:
     taken from us meanwhile. Any number of workers may call this for one run, at any time.
     """
     lease = claim(run_id, worker=worker, clock=Clock(now))
-    if lease is None:
-        return None
+    return work_on(lease) if lease else None
+
+
+def work_on(lease: Lease) -> RunState | None:
+    """What `execute` does, with a run that is taken already."""
     try:
         with heart.keeping(lease):
             return _attempt(lease)
     except LeaseLost:
-        logger.warning("Run %s was taken over or ended by somebody else", run_id)
+        logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
         return None
 
 
@@ -58,6 +61,8 @@ def _attempt(lease: Lease) -> RunState:
         return _postpone(lease, delay)
     except LeaseLost:
         raise
+    except HandedOver:
+        return _hand_over(lease)
     except Exception as surprise:
         return _after(surprise, lease)
     return RunState.SUCCEEDED
@@ -293,6 +298,17 @@ def _postpone(lease: Lease, delay: PullDelayed) -> RunState:
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
     lease.write(**free, not_before=not_before, **_told(problem))
     logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
+    return RunState.QUEUED
+
+
+def _hand_over(lease: Lease) -> RunState:
+    """Give the run back at once: whoever takes it goes on after the last page, and it cost no attempt."""
+    run = lease.run
+    counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
+    free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
+    lease.write(**free, **counts, not_before=lease.clock(), rung_at=None)
+    logger.info("Run %s is left to another worker", run.pk)
+    bell.ring([run.pk])
     return RunState.QUEUED
 
 

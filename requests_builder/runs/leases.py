@@ -1,22 +1,24 @@
 """Who works on a run: of several workers one, for as long as it shows that it is alive.
 
-A lease is taken by one conditional UPDATE that also raises the run's fence. Everything that its holder writes
-carries the fence, so that a worker that was frozen until somebody else took its run over writes nothing.
+Leases are taken by one conditional UPDATE that also raises the runs' fences. All that a holder writes carries
+the fence, so that a worker that was frozen until somebody else took its run over writes nothing.
 """
 
 import functools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, connections, transaction
+from django.db.models import Case, F, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from requests_builder.models import Run, RunState
+from requests_builder.models import Run, RunState, SavedRequest
 from requests_builder.runs.clock import Clock
 
 LEASE = timedelta(seconds=15)
@@ -29,6 +31,14 @@ class LeaseLost(Exception):
     """The run is somebody else's now, finished, or deleted: stop, and write nothing."""
 
 
+class HandedOver(Exception):
+    """This process was asked to stop: give the run back, so that another one goes on with it."""
+
+
+# Set when this process was asked to stop.
+is_stopping = threading.Event()
+
+
 class Lease:
     """The right to work on a run, and the only way to write to it."""
 
@@ -39,12 +49,15 @@ class Lease:
         self._is_lost = False
 
     def check(self) -> None:
-        """Called before each request to the outside. Raises LeaseLost if the run may be somebody else's.
+        """Called before each page is asked for. Raises LeaseLost if the run may be somebody else's, and
+        HandedOver if it should be.
 
         Costs nothing while the heart beats; after a pause the database is asked.
         """
         if self._is_lost:
             raise LeaseLost
+        if is_stopping.is_set():
+            raise HandedOver
         if self.clock() >= self._until:
             self.prolong()
 
@@ -106,27 +119,45 @@ def _update_statement(names: tuple[str, ...]) -> str:
 
 
 def claim(run_id: UUID, *, worker: UUID, clock: Clock) -> Lease | None:
-    """Take the run, if it is to be had now. The attempt is counted before anything leaves for the outside."""
+    """Take the run, if it is to be had now."""
+    return next(iter(claim_all([run_id], worker=worker, clock=clock)), None)
+
+
+def claim_all(run_ids: Sequence[UUID], *, worker: UUID, clock: Clock) -> list[Lease]:
+    """Take those of the runs that are to be had now, in this order.
+
+    The attempt is counted before anything leaves for the outside. `worker` is who calls, a new one each time.
+    """
     now = clock()
-    run = Run.objects.claimable(now).select_related("saved_request__connection").filter(pk=run_id).first()
-    if run is None:
-        return None
-    seen = run.fence
-    # It was running, and its lease ran out: who worked on it died without a word.
-    run.page_deaths += run.state == RunState.RUNNING
-    run.state = RunState.RUNNING
-    run.attempts += 1
-    run.page_attempts += 1
-    run.fence += 1
-    run.started_at = run.started_at or now
-    run.request_version = run.request_version or run.saved_request.version
-    run.leased_by = worker
-    run.leased_until = now + LEASE
-    names = ("state", "attempts", "page_attempts", "page_deaths", "fence", "started_at", "request_version")
-    fields = {name: getattr(run, name) for name in (*names, "leased_by", "leased_until")}
-    if Run.objects.claimable(now).filter(pk=run_id, fence=seen).update(**fields) != 1:
-        return None
-    return Lease(run, clock, run.leased_until)
+    version = SavedRequest.objects.filter(pk=OuterRef("saved_request")).values("version")
+    Run.objects.claimable(now).filter(pk__in=run_ids).update(
+        # It was running, and its lease ran out: who worked on it died without a word.
+        page_deaths=F("page_deaths") + Case(When(state=RunState.RUNNING, then=Value(1)), default=Value(0)),
+        state=RunState.RUNNING,
+        attempts=F("attempts") + 1,
+        page_attempts=F("page_attempts") + 1,
+        fence=F("fence") + 1,
+        started_at=Coalesce("started_at", Value(now)),
+        request_version=Coalesce("request_version", Subquery(version)),
+        leased_by=worker,
+        leased_until=now + LEASE,
+    )
+    taken = Run.objects.filter(pk__in=run_ids, leased_by=worker).select_related("saved_request__connection")
+    places = {run_id: place for place, run_id in enumerate(run_ids)}
+    return [Lease(run, clock, now + LEASE) for run in sorted(taken, key=lambda run: places[run.pk])]
+
+
+def give_back(leases: Sequence[Lease], now: datetime) -> None:
+    """Let others have runs with which nothing was begun, as though they had not been taken."""
+    for lease in leases:
+        Run.objects.filter(pk=lease.run.pk, fence=lease.run.fence, state=RunState.RUNNING).update(
+            state=RunState.QUEUED,
+            attempts=F("attempts") - 1,
+            page_attempts=F("page_attempts") - 1,
+            not_before=now,
+            leased_by=None,
+            leased_until=None,
+        )
 
 
 class Heart:
@@ -144,16 +175,24 @@ class Heart:
     @contextmanager
     def keeping(self, lease: Lease) -> Iterator[None]:
         """Keep the lease alive while the body runs."""
-        with self._lock:
-            self._leases.add(lease)
-            if not self._is_beating:
-                self._is_beating = True
-                threading.Thread(target=self._beat, name="leases", daemon=True).start()
+        self.keep([lease])
         try:
             yield
         finally:
-            with self._lock:
-                self._leases.discard(lease)
+            self.let_go(lease)
+
+    def keep(self, leases: Sequence[Lease]) -> None:
+        """Keep these leases alive until each is let go."""
+        with self._lock:
+            self._leases.update(leases)
+            if self._leases and not self._is_beating:
+                self._is_beating = True
+                threading.Thread(target=self._beat, name="leases", daemon=True).start()
+
+    def let_go(self, lease: Lease) -> None:
+        """Leave the lease to itself."""
+        with self._lock:
+            self._leases.discard(lease)
 
     def _beat(self) -> None:
         while True:

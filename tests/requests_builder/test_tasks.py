@@ -1,24 +1,22 @@
 """Messages to workers: bells, which may be lost."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from queue import Empty
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery, current_app
+from django.db import transaction
 from django.utils.timezone import now as clock
 
 from requests_builder import runs, tables, tasks
 from requests_builder.models import Run, RunState, SavedRequest, Schedule, Table
 from requests_builder.schedules import Minutes
 
-pytestmark = pytest.mark.django_db
-
-Committed = Callable[..., AbstractContextManager[list[Callable[[], Any]]]]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -44,31 +42,28 @@ def messages(app: Celery) -> list[tuple[str, list[Any]]]:
             taken.append((message.headers["task"], message.payload[0]))
 
 
-def test_run_now_rings_with_the_id_alone_and_only_after_the_commit(
-    app: Celery,
-    contacts: SavedRequest,
-    now: datetime,
-    django_capture_on_commit_callbacks: Committed,
+def test_run_now_rings_without_a_word_and_only_after_the_commit(
+    app: Celery, contacts: SavedRequest, now: datetime
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        run = runs.request_run(contacts, user=None, now=now)
+    with transaction.atomic():
+        runs.request_run(contacts, user=None, now=now)
         assert messages(app) == []
-    assert messages(app) == [("requests_builder.tasks.execute_run", [str(run.pk)])]
+    assert messages(app) == [("requests_builder.tasks.work", [])]
+
+
+def test_a_few_messages_do_for_any_number_of_runs(app: Celery) -> None:
+    runs.bell.ring([uuid4() for _ in range(1_000)])
+    assert messages(app) == [("requests_builder.tasks.work", [])] * 4
 
 
 def test_a_broker_that_is_down_is_no_error_and_is_told_once(
-    app: Celery,
-    contacts: SavedRequest,
-    now: datetime,
-    caplog: pytest.LogCaptureFixture,
-    django_capture_on_commit_callbacks: Committed,
+    app: Celery, contacts: SavedRequest, now: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        runs.bell.ring([UUID(int=0)])
+    runs.bell.ring([UUID(int=0)])
     down = Celery("test", broker="redis://127.0.0.1:1/0", set_as_current=True)
     down.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0}
     try:
-        with caplog.at_level(logging.WARNING), django_capture_on_commit_callbacks(execute=True):
+        with caplog.at_level(logging.WARNING):
             run = runs.request_run(contacts, user=None, now=now)
             Run.objects.update(attempts=1)
             runs.request_run(contacts, user=None, now=now)
@@ -80,25 +75,22 @@ def test_a_broker_that_is_down_is_no_error_and_is_told_once(
     assert len(told) == 1
 
 
-def test_the_ticks_ring_and_a_worker_pulls(
-    app: Celery, contacts: SavedRequest, table: Table, django_capture_on_commit_callbacks: Committed
-) -> None:
+def test_the_ticks_ring_and_a_worker_pulls(app: Celery, contacts: SavedRequest, table: Table) -> None:
     runs.set_schedule(contacts, Minutes(5), user=None, now=clock() - timedelta(minutes=6))
-    with django_capture_on_commit_callbacks(execute=True):
-        tasks.start_due_runs()
+    tasks.start_due_runs()
     [(name, arguments)] = messages(app)
-    assert name == tasks.execute_run.name
+    assert name == tasks.work.name
 
     # The message is lost, and found again by the next tick.
     Run.objects.update(rung_at=clock() - timedelta(minutes=1))
-    with django_capture_on_commit_callbacks(execute=True):
-        tasks.recover_runs()
+    tasks.recover_runs()
     assert messages(app) == [(name, arguments)]
 
-    tasks.execute_run(*arguments)
+    tasks.work(*arguments)
+    tasks.work(*arguments)
+    assert runs.crew.rest(20)
 
     assert Run.objects.get().state == RunState.SUCCEEDED
     assert len(list(tables.records(table))) == 100
-    tasks.execute_run(*arguments)
     assert Run.objects.get().attempts == 1, "a message that comes twice does nothing"
     assert Schedule.objects.get().next_at > clock()

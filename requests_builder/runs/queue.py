@@ -1,0 +1,134 @@
+"""Which runs are taken next: fair between teams, and in a team between the hosts that it calls.
+
+Whoever has least under way comes first, and of those who has waited longest. So a team with thousands of
+runs, or with a host that never answers, makes no other team late: a worker's last hands are kept for teams
+that have nothing under way.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Min, Window
+from django.db.models.functions import RowNumber
+
+from requests_builder.models import Run, RunState
+from requests_builder.models.runs import RunQuerySet
+from requests_builder.runs.clock import Clock
+from requests_builder.runs.leases import Lease, claim_all
+
+# Any number that nothing else in this database locks.
+_TURN = 7_301_995
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A run that could be taken."""
+
+    id: UUID
+    team: UUID
+    host: str
+    not_before: datetime
+
+
+def take(hands: int, *, kept: int = 0, now: datetime) -> tuple[list[Lease], bool]:
+    """Take up to `hands` runs, the last `kept` of them only of teams that have nothing under way.
+
+    Also tells whether others are left that could be taken later, or by somebody else.
+    """
+    if not Run.objects.claimable(now).exists():
+        return [], False
+    with _our_turn():
+        chosen, are_left = _choose(hands, kept, now)
+        leases = claim_all(chosen, worker=uuid4(), clock=Clock(now)) if chosen else []
+    return leases, are_left
+
+
+@contextmanager
+def _our_turn() -> Iterator[None]:
+    """A transaction that no other worker chooses runs beside: what each has under way is counted right."""
+    with transaction.atomic():
+        # On SQLite there is only one transaction that writes.
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+        yield
+
+
+def _choose(hands: int, kept: int, now: datetime) -> tuple[list[UUID], bool]:
+    under_way = _UnderWay(now)
+    claimable = Run.objects.claimable(now).order_by()
+    teams = list(claimable.values_list("team").annotate(waiting=Count("id"), since=Min("not_before")))
+    teams.sort(key=lambda found: (under_way.of_team[found[0]], found[2]))
+    queues = _queues(claimable, [team for team, _, _ in teams[:hands]], hands)
+    chosen: list[UUID] = []
+    for number in range(hands):
+        only_idle = number >= hands - kept
+        run = _next(queues, under_way, only_idle=only_idle)
+        if run is None:
+            break
+        under_way.add(run)
+        chosen.append(run.id)
+    return chosen, sum(waiting for _, waiting, _ in teams) > len(chosen)
+
+
+class _UnderWay:
+    """How many runs each team has under way, in all and at each host."""
+
+    def __init__(self, now: datetime) -> None:
+        held = Run.objects.filter(state=RunState.RUNNING, leased_until__gt=now).order_by()
+        self.of_host: Counter[tuple[UUID, str]] = Counter()
+        self.of_team: Counter[UUID] = Counter()
+        for team, host, count in held.values_list("team", "saved_request__host").annotate(Count("id")):
+            self.of_host[team, host] = count
+            self.of_team[team] += count
+
+    def add(self, run: _Waiting) -> None:
+        self.of_host[run.team, run.host] += 1
+        self.of_team[run.team] += 1
+
+
+_Queues = dict[UUID, dict[str, list[_Waiting]]]
+
+
+def _queues(claimable: RunQuerySet, teams: list[UUID], most: int) -> _Queues:
+    """What waits, by team and by host, the next one last."""
+    host = F("saved_request__host")
+    place = Window(RowNumber(), partition_by=["team", host], order_by=["not_before", "id"])
+    heads = (
+        claimable.filter(team__in=teams)
+        .annotate(place=place)
+        .filter(place__lte=min(most, settings.RUNS_PER_HOST))
+        .order_by("-place")
+    )
+    queues: _Queues = defaultdict(lambda: defaultdict(list))
+    for row in heads.values_list("id", "team", "saved_request__host", "not_before"):
+        run = _Waiting(*row)
+        queues[run.team][run.host].append(run)
+    return queues
+
+
+def _next(queues: _Queues, under_way: _UnderWay, *, only_idle: bool) -> _Waiting | None:
+    heads = [
+        (hosts, host, hosts[host][-1])
+        for team, hosts in queues.items()
+        if under_way.of_team[team] < (1 if only_idle else settings.RUNS_PER_TEAM)
+        for host in hosts
+        if hosts[host] and under_way.of_host[team, host] < settings.RUNS_PER_HOST
+    ]
+    if not heads:
+        return None
+    hosts, host, _ = min(
+        heads,
+        key=lambda head: (
+            under_way.of_team[head[2].team],
+            under_way.of_host[head[2].team, head[1]],
+            head[2].not_before,
+        ),
+    )
+    return hosts[host].pop()
