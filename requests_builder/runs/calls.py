@@ -27,12 +27,22 @@ def is_repeatable(request: rendering.RenderedRequest) -> bool:
 class Caller:
     """Sends the requests of one saved request, each with a credential that is good at that moment.
 
-    Afterwards, `sent` is what left last, and `secrets` what must be masked where it is shown.
+    Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown, `calls` how often
+    something left, and `was_renewed` whether a refused token was renewed meanwhile. `watch` is the door's.
     """
 
-    def __init__(self, saved_request: SavedRequest, door: outbound.Door, clock: Clock) -> None:
+    def __init__(
+        self,
+        saved_request: SavedRequest,
+        door: outbound.Door,
+        clock: Clock,
+        watch: outbound.Watch | None = None,
+    ) -> None:
         self.sent: rendering.RenderedRequest | None = None
         self.secrets: tuple[str, ...] = ()
+        self.calls = 0
+        self.was_renewed = False
+        self._watch = watch
         self._saved_request = saved_request
         self._door = door
         self._clock = clock
@@ -63,7 +73,7 @@ class Caller:
             access = self._renewed(self._access, signal, request)
             if access is None:
                 return answer
-            self._access = access
+            self._access, self.was_renewed = access, True
             self._check_still_there()
             answer = self._send(request)
             self._is_refused = access.signal_in(answer) is not None
@@ -110,6 +120,7 @@ class Caller:
         authorization = self._authorization(request.url)
         self.secrets = tuple({*self.secrets, *rendering.secrets_of(authorization)})
         self.sent = sent = rendering.authorize(request, authorization)
+        self.calls += 1
         return self._door.send(
             sent.method,
             sent.url,
@@ -117,6 +128,7 @@ class Caller:
             body=sent.body,
             budget=self._budget,
             follow_redirects=self._saved_request.follow_redirects and not _is_in_url(authorization),
+            watch=self._watch,
         )
 
     def _authorization(self, url: str) -> rendering.Authorization:
