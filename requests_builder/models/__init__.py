@@ -4,6 +4,7 @@ saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
 samples         answers that people have before them in the builder
+tries           calls in the builder that somebody waits for
 tables          what was pulled
 rows            its rows, in batches
 """
@@ -23,6 +24,7 @@ from .saved_requests import (
 )
 from .schedules import Schedule
 from .tables import Table
+from .tries import Try
 
 __all__ = [
     "UNFINISHED",
@@ -40,6 +42,7 @@ __all__ = [
     "Schedule",
     "Table",
     "Trigger",
+    "Try",
     "WriteMode",
     "no_pagination",
 ]

@@ -10,10 +10,12 @@ crew         the threads of a worker that work on them
 execution    the pull
 previews     one call for a person who looks at it
 ledger       what is due, what is to be recovered, Run now
+cancelling   the end of a run that is not wanted any more
 bell         messages to workers
 """
 
 from requests_builder.runs import bell
+from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import foreseen, refusal, stand_in_token
 from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
@@ -37,6 +39,7 @@ __all__ = [
     "Preview",
     "Problem",
     "bell",
+    "cancel",
     "crew",
     "execute",
     "foreseen",
