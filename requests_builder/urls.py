@@ -1,6 +1,16 @@
 from django.urls import path
 
-from requests_builder.views import builder, dashboard, importing, mapping, pagination, runs, schedules, tables
+from requests_builder.views import (
+    answers,
+    builder,
+    dashboard,
+    importing,
+    mapping,
+    pagination,
+    runs,
+    schedules,
+    tables,
+)
 
 app_name = "requests_builder"
 
@@ -12,6 +22,10 @@ urlpatterns = [
     path("t/<slug:team>/requests/import/", importing.request_import, name="request_import"),
     path("t/<slug:team>/requests/copy/", importing.request_copy, name="request_copy"),
     path("t/<slug:team>/requests/try/", builder.request_try, name="request_try"),
+    path("t/<slug:team>/requests/try/progress/", answers.try_progress, name="try_progress"),
+    path("t/<slug:team>/requests/try/cancel/", answers.try_cancel, name="try_cancel"),
+    path("t/<slug:team>/requests/answers/<uuid:uuid>/branch/", answers.answer_branch, name="answer_branch"),
+    path("t/<slug:team>/requests/answers/<uuid:uuid>/body/", answers.answer_body, name="answer_body"),
     path("t/<slug:team>/requests/mapping/", mapping.request_mapping, name="request_mapping"),
     path("t/<slug:team>/requests/connections/", builder.connection_choices, name="connection_choices"),
     path("t/<slug:team>/requests/<uuid:uuid>/", builder.saved_request, name="request"),
@@ -39,6 +53,7 @@ urlpatterns = [
     path("t/<slug:team>/schedules/preview/", schedules.schedule_preview, name="schedule_preview"),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
+    path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),
     path("t/<slug:team>/tables/", tables.table_list, name="table_list"),
     path("t/<slug:team>/tables/<uuid:uuid>/", tables.table, name="table"),
     path("t/<slug:team>/tables/<uuid:uuid>/rows.csv", tables.table_csv, name="table_csv"),

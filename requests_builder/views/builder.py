@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import TeamRequest, member_required
 from accounts.models import Role
-from requests_builder import records, runs, samples
+from requests_builder import runs, tries
 from requests_builder.forms import COMMON_METHODS, SavedRequestForm
 from requests_builder.models import SavedRequest
-from requests_builder.views import hosts, pagination
+from requests_builder.views import answers, hosts, pagination
 
 
 @require_GET
@@ -61,9 +61,11 @@ def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
                 request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
             )
         return _page(request, form, saved, status=422, **context)
-    preview = runs.preview(form.instance, now=timezone.now())
-    context = _answer_context(preview, form.cleaned_data["records_path"])
-    context["sample_id"] = _kept(request, preview)
+    now = timezone.now()
+    with tries.watched(request.team, request.user, request.POST.get("try", ""), now=now) as watch:
+        preview = runs.preview(form.instance, now=now, watch=watch)
+    context = answers.answer_context(preview, form.cleaned_data["records_path"])
+    context["sample_id"] = answers.kept(request, preview)
     context |= pagination.suggestion_context(preview.suggested_pagination, form.instance.pagination)
     if request.htmx:
         return render(request, "requests_builder/answer.html", context)
@@ -167,38 +169,3 @@ def _page(
         **more,
     }
     return render(request, "requests_builder/builder.html", context, status=status)
-
-
-def _kept(request: TeamRequest, preview: runs.Preview) -> UUID | None:
-    """The id under which the answer is found again while somebody works with it."""
-    if preview.status is None:
-        return None
-    assert preview.sent is not None
-    return samples.keep(
-        request.team,
-        request.user,
-        url=preview.sent.url,
-        status=preview.status,
-        headers=preview.headers,
-        body=preview.body,
-        now=timezone.now(),
-    )
-
-
-def _answer_context(preview: runs.Preview, records_path: str) -> dict[str, Any]:
-    """What the answer's part of the page shows. Without a path yet, the likeliest one is tried on."""
-    path, rows, count, columns = records_path, preview.records, preview.record_count, preview.columns
-    if not path and preview.has_document and preview.suggested_paths:
-        path = preview.suggested_paths[0][0]
-        found = records.records_at(preview.document, path)
-        rows, count = tuple(found[: runs.MAX_SHOWN_RECORDS]), len(found)
-        columns = tuple(records.columns_of(rows))
-    return {
-        "preview": preview,
-        "records_path": path,
-        "is_path_suggested": path != records_path,
-        "records": rows,
-        "record_count": count,
-        "columns": columns,
-        "mender": preview.problem.mender.label if preview.problem else "",
-    }
