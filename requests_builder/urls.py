@@ -22,6 +22,7 @@ urlpatterns = [
     path("t/<slug:team>/requests/import/", importing.request_import, name="request_import"),
     path("t/<slug:team>/requests/copy/", importing.request_copy, name="request_copy"),
     path("t/<slug:team>/requests/try/", builder.request_try, name="request_try"),
+    path("t/<slug:team>/requests/second-page/", builder.request_second_page, name="request_second_page"),
     path("t/<slug:team>/requests/try/progress/", answers.try_progress, name="try_progress"),
     path("t/<slug:team>/requests/try/cancel/", answers.try_cancel, name="try_cancel"),
     path("t/<slug:team>/requests/answers/<uuid:uuid>/branch/", answers.answer_branch, name="answer_branch"),
@@ -30,6 +31,11 @@ urlpatterns = [
     path("t/<slug:team>/requests/connections/", builder.connection_choices, name="connection_choices"),
     path("t/<slug:team>/requests/<uuid:uuid>/", builder.saved_request, name="request"),
     path("t/<slug:team>/requests/<uuid:uuid>/try/", builder.request_try, name="request_try_saved"),
+    path(
+        "t/<slug:team>/requests/<uuid:uuid>/second-page/",
+        builder.request_second_page,
+        name="request_second_page_saved",
+    ),
     path(
         "t/<slug:team>/requests/<uuid:uuid>/duplicate/", builder.request_duplicate, name="request_duplicate"
     ),

@@ -154,6 +154,8 @@ WALL = {
     "requests_builder:pagination_check": Door(post=EDITOR),
     "requests_builder:request_copy": Door(post=VIEWER),
     "requests_builder:request_try": Door(post=EDITOR),
+    "requests_builder:request_second_page": Door(post=EDITOR),
+    "requests_builder:request_second_page_saved": Door(post=EDITOR, arguments=saved_request),
     "requests_builder:try_progress": Door(get=EDITOR),
     "requests_builder:try_cancel": Door(post=EDITOR),
     "requests_builder:answer_branch": Door(get=EDITOR, arguments=answer),

@@ -9,6 +9,7 @@ queue        which runs are taken next
 crew         the threads of a worker that work on them
 execution    the pull
 previews     one call for a person who looks at it
+second_pages the first two calls of a pull, to see whether its pagination is right
 ledger       what is due, what is to be recovered, Run now
 cancelling   the end of a run that is not wanted any more
 bell         messages to workers
@@ -32,12 +33,15 @@ from requests_builder.runs.ledger import (
 )
 from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECORDS, Preview, preview
 from requests_builder.runs.problems import Problem
+from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
 
 __all__ = [
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
     "Preview",
     "Problem",
+    "SecondPage",
+    "Verdict",
     "bell",
     "cancel",
     "crew",
@@ -55,4 +59,5 @@ __all__ = [
     "stand_in_token",
     "start_due_runs",
     "sweep",
+    "try_second_page",
 ]

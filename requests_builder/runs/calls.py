@@ -8,13 +8,14 @@ from django.conf import settings
 
 from connections import grants, outbound
 from connections.models import Connection
-from requests_builder import pagination, reading, rendering, variables
+from requests_builder import pagination, reading, records, rendering, variables
 from requests_builder.models import AuthorizationKind, Mender, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
 
 # A token that has less left is asked for again before a call: somebody may have renewed it meanwhile.
 MINIMUM_LIFE = timedelta(minutes=1)
+_NO_CONTENT = frozenset({204, 205})
 # Idempotent methods (RFC 9110 §9.2.2), and QUERY, which is one by its definition.
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "QUERY"})
 
@@ -229,9 +230,17 @@ def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
 
 def read(answer: outbound.Answer) -> reading.Document | None:
     """The document in the answer; None for an answer without content. Raises reading.UnreadableAnswer."""
-    if answer.status in (204, 205):
+    if answer.status in _NO_CONTENT:
         return None
     return reading.read(answer.body, answer.header("Content-Type") or "")
+
+
+def records_in(answer: outbound.Answer, document: Any, path: str) -> list[dict[str, Any]]:
+    """The records of an answer that was read; none in one without content, wherever they would stand.
+
+    Raises UnreadableAnswer and InvalidPath.
+    """
+    return [] if answer.status in _NO_CONTENT else records.records_at(document, path)
 
 
 def fetch(caller: Caller, request: rendering.RenderedRequest) -> tuple[outbound.Answer, Any]:

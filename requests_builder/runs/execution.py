@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from connections import outbound
-from requests_builder import destinations, mapping, masking, pagination, records
+from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, Run, RunState, Table
 from requests_builder.runs import bell, calls
 from requests_builder.runs.checkpoints import Checkpoint
@@ -158,7 +158,7 @@ class Pull:
         self._lease.check()
         began = self._lease.clock.seconds
         answer, document = self._fetch(checkpoint)
-        page = records.records_at(document, self._saved_request.records_path)
+        page = calls.records_in(answer, document, self._saved_request.records_path)
         following = self._following(checkpoint, answer, document, page, began)
         if masking.is_echoed(answer.body, self._caller.secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.

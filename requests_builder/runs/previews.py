@@ -104,7 +104,7 @@ def preview(saved_request: SavedRequest, *, now: datetime, watch: outbound.Watch
     except PullProblem as problem:
         return _concealed(replace(shown, problem=problem.problem), answer, caller)
     if shown.problem is None:
-        shown = _taken(shown, saved_request, strategy, request)
+        shown = _taken(shown, saved_request, strategy, request, answer)
     return _concealed(shown, answer, caller)
 
 
@@ -213,11 +213,12 @@ def _taken(
     saved_request: SavedRequest,
     strategy: pagination.Pagination,
     request: RenderedRequest,
+    answer: outbound.Answer,
 ) -> Preview:
     """With the records that a pull would take, and a look at where it would go on."""
     try:
         with told():
-            found = records.records_at(shown.document, saved_request.records_path)
+            found = calls.records_in(answer, shown.document, saved_request.records_path)
             shown = replace(
                 shown,
                 records=tuple(found[:MAX_SHOWN_RECORDS]),

@@ -49,18 +49,9 @@ def saved_request(request: TeamRequest, uuid: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     """**Run**: send what stands in the form once and show the answer; nothing is saved."""
-    saved = (
-        get_object_or_404(request.team.saved_requests, id=uuid) if uuid else SavedRequest(team=request.team)
-    )
-    hosts.allow_asked(request)
-    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user, is_trial=True)
+    saved, form = _trial(request, uuid)
     if not form.is_valid():
-        context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
-        if request.htmx:
-            return render(
-                request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
-            )
-        return _page(request, form, saved, status=422, **context)
+        return _refused_trial(request, form, saved)
     now = timezone.now()
     with tries.watched(request.team, request.user, request.POST.get("try", ""), now=now) as watch:
         preview = runs.preview(form.instance, now=now, watch=watch)
@@ -69,6 +60,19 @@ def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     context |= pagination.suggestion_context(preview.suggested_pagination, form.instance.pagination)
     if request.htmx:
         return render(request, "requests_builder/answer.html", context)
+    return _page(request, form, saved, **context)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def request_second_page(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
+    """**Test page 2**: send what stands in the form and what the pagination makes of it; nothing is saved."""
+    saved, form = _trial(request, uuid)
+    if not form.is_valid():
+        return _refused_trial(request, form, saved)
+    context = {"second_page": runs.try_second_page(form.instance, now=timezone.now())}
+    if request.htmx:
+        return render(request, "requests_builder/builder/second_page.html", context)
     return _page(request, form, saved, **context)
 
 
@@ -141,6 +145,24 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     return redirect(reverse("requests_builder:request", kwargs=names))
 
 
+def _trial(request: TeamRequest, uuid: UUID | None) -> tuple[SavedRequest, SavedRequestForm]:
+    """What was typed, on the request that is stored if there is one; nothing is saved."""
+    found = get_object_or_404(request.team.saved_requests, id=uuid) if uuid else None
+    saved = found or SavedRequest(team=request.team)
+    hosts.allow_asked(request)
+    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user, is_trial=True)
+    return saved, form
+
+
+def _refused_trial(request: TeamRequest, form: SavedRequestForm, saved: SavedRequest) -> HttpResponse:
+    context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
+    if request.htmx:
+        return render(
+            request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
+        )
+    return _page(request, form, saved, status=422, **context)
+
+
 def _page(
     request: TeamRequest, form: SavedRequestForm, saved: SavedRequest, status: int = 200, **more: Any
 ) -> HttpResponse:
@@ -159,6 +181,10 @@ def _page(
         "action": here,
         "try_url": reverse(
             f"requests_builder:{'request_try' if is_new else 'request_try_saved'}", kwargs=names
+        ),
+        "second_page_url": reverse(
+            f"requests_builder:{'request_second_page' if is_new else 'request_second_page_saved'}",
+            kwargs=names,
         ),
         "new_connection_url": f"{new_connection}?{urlencode({'return_to': here})}",
         "methods": COMMON_METHODS,

@@ -217,14 +217,15 @@ if (form) {
     if (event.target.id === "problems") showProblems(event.target.querySelectorAll("[data-problem-of]"));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target.id === "answer") clearProblems();
+    const isTrial = ["answer", "second-page"].includes(event.detail.target.id);
+    if (isTrial) clearProblems();
     // What is wrong with the form stands at its top and its fields, not where the answer goes.
-    if (event.detail.xhr.status === 422 && event.detail.target.id === "answer") {
+    if (event.detail.xhr.status === 422 && isTrial) {
       event.detail.target = document.getElementById("problems");
       event.detail.shouldSwap = true;
       event.detail.isError = false;
       document.getElementById("problems").scrollIntoView({ block: "nearest" });
-    } else if (event.detail.target.id === "answer") {
+    } else if (isTrial) {
       document.getElementById("problems").replaceChildren();
     }
   });
