@@ -2,6 +2,7 @@ from django.urls import path
 
 from requests_builder.views import (
     answers,
+    bodies,
     builder,
     dashboard,
     importing,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("t/<slug:team>/requests/", builder.request_list, name="request_list"),
     path("t/<slug:team>/requests/new/", builder.request_new, name="request_new"),
     path("t/<slug:team>/requests/pagination-check/", pagination.pagination_check, name="pagination_check"),
+    path("t/<slug:team>/requests/body-check/", bodies.body_check, name="body_check"),
     path("t/<slug:team>/requests/import/", importing.request_import, name="request_import"),
     path("t/<slug:team>/requests/copy/", importing.request_copy, name="request_copy"),
     path("t/<slug:team>/requests/try/", builder.request_try, name="request_try"),

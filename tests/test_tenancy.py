@@ -152,6 +152,7 @@ WALL = {
     "requests_builder:request_new": Door(get=EDITOR, post=EDITOR),
     "requests_builder:request_import": Door(post=EDITOR),
     "requests_builder:pagination_check": Door(post=EDITOR),
+    "requests_builder:body_check": Door(post=EDITOR),
     "requests_builder:request_copy": Door(post=VIEWER),
     "requests_builder:request_try": Door(post=EDITOR),
     "requests_builder:request_second_page": Door(post=EDITOR),
