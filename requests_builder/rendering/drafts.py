@@ -27,7 +27,7 @@ def objection_to_draft(kind: Draft, text: str) -> str:
         case Draft.JSON:
             return objection_to_json(filled)
         case Draft.VARIABLES:
-            objection = objection_to_json(filled, "The variables")
+            objection = objection_to_json(filled, "The text of the variables")
             if not objection and not filled.strip().startswith("{"):
                 objection = 'The variables must be a JSON object, such as {"first": 10}.'
             return objection

@@ -120,7 +120,7 @@ def test_a_file_names_one_body(team: Team, now: datetime) -> None:
         ("json", " \n", ""),
         ("graphql_variables", '{"first": 10}', "This is JSON."),
         ("graphql_variables", "[1]", 'The variables must be a JSON object, such as {"first": 10}.'),
-        ("graphql_variables", '{"first"}', "The variables are not JSON"),
+        ("graphql_variables", '{"first"}', "The text of the variables is not JSON"),
         ("xml", "<a>\n<b></a>", "The body is not XML: mismatched tag at line 2, column 6."),
         ("xml", "<?xml version='1.0'?><a>{{ x }}</a>", "This is XML."),
         ("xml", "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", "DOCTYPE"),
