@@ -17,6 +17,8 @@ from requests_builder import reading, records, runs, samples, trees, tries
 # A body is somebody else's: whatever it is, nothing in it may run at our address.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 SVG = "image/svg+xml"
+# Of more, a page would be slow to draw and nobody would find the last.
+MAX_SHOWN_COLUMNS = 100
 _ENDINGS = {
     "application/json": "json",
     "application/pdf": "pdf",
@@ -114,19 +116,21 @@ def kept(request: TeamRequest, preview: runs.Preview) -> UUID | None:
 
 def answer_context(preview: runs.Preview, records_path: str) -> dict[str, Any]:
     """What the answer's part of the page shows. Without a path yet, the likeliest one is tried on."""
-    path, rows, count, columns = records_path, preview.records, preview.record_count, preview.columns
+    path, rows, count = records_path, preview.records, preview.record_count
     if not path and preview.has_document and preview.suggested_paths:
         path = preview.suggested_paths[0][0]
         found = records.records_at(preview.document, path)
         rows, count = tuple(found[: runs.MAX_SHOWN_RECORDS]), len(found)
-        columns = tuple(records.columns_of(rows))
+    # Also of records that have too many fields to be stored: whoever looks should see which.
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     return {
         "preview": preview,
         "records_path": path,
         "is_path_suggested": path != records_path,
         "records": rows,
         "record_count": count,
-        "columns": columns,
+        "columns": columns[:MAX_SHOWN_COLUMNS],
+        "column_count": len(columns),
         "mender": preview.problem.mender.label if preview.problem else "",
         "branch": trees.branch(preview.document) if isinstance(preview.document, dict | list) else None,
         "picture": picture_of(preview.body, preview.media_type),
