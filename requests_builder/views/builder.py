@@ -70,10 +70,11 @@ def request_second_page(request: TeamRequest, uuid: UUID | None = None) -> HttpR
     saved, form = _trial(request, uuid)
     if not form.is_valid():
         return _refused_trial(request, form, saved)
-    context = {"second_page": runs.try_second_page(form.instance, now=timezone.now())}
+    second_page = runs.try_second_page(form.instance, now=timezone.now())
     if request.htmx:
+        context = {"second_page": second_page}
         return render(request, "requests_builder/builder/second_page.html", context)
-    return _page(request, form, saved, **context)
+    return _page(request, form, saved, second_page=second_page)
 
 
 @require_POST
