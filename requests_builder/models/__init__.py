@@ -3,6 +3,7 @@
 saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
+request_files   files that a multipart body carries
 samples         answers that people have before them in the builder
 tries           calls in the builder that somebody waits for
 tables          what was pulled
@@ -11,6 +12,7 @@ rows            its rows, in batches
 
 from connections.encryption import DecryptionFailed
 
+from .request_files import RequestFile
 from .rows import Batch, Row
 from .runs import UNFINISHED, Mender, Run, RunState, Trigger
 from .samples import Sample
@@ -34,6 +36,7 @@ __all__ = [
     "BodyKind",
     "DecryptionFailed",
     "Mender",
+    "RequestFile",
     "Row",
     "Run",
     "RunState",

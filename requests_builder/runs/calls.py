@@ -9,7 +9,7 @@ from django.conf import settings
 from connections import grants, outbound
 from connections.models import Connection
 from requests_builder import pagination, reading, records, rendering, variables
-from requests_builder.models import AuthorizationKind, Mender, SavedRequest
+from requests_builder.models import AuthorizationKind, BodyKind, Mender, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
 
@@ -212,17 +212,15 @@ _MOVED = Problem(
 
 
 def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
-    """The request as typed, without its credential."""
+    """The request as typed, without its credential. Raises InvalidRequest and DecryptionFailed."""
+    has_rows = saved_request.body_kind in (BodyKind.FORM, BodyKind.MULTIPART)
     return rendering.RequestTemplate(
         method=saved_request.method,
         url=saved_request.url,
         headers=tuple((str(name), str(value)) for name, value in saved_request.headers),
         body_kind=rendering.BodyKind(saved_request.body_kind),
         body=saved_request.body,
-        body_parts=tuple(
-            rendering.BodyPart(str(row["name"]), str(row.get("value", "")))
-            for row in saved_request.body_pairs
-        ),
+        body_parts=saved_request.parts_of(saved_request.body_pairs) if has_rows else (),
         graphql_variables=saved_request.graphql_variables,
         body_media_type=saved_request.body_media_type,
     )

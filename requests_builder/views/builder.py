@@ -128,7 +128,7 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     if not request.membership.is_at_least(Role.EDITOR):
         raise PermissionDenied(f"Viewers look only. To change {saved}, ask an admin for the role Editor.")
     hosts.allow_asked(request)
-    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user)
+    form = SavedRequestForm(request.POST, request.FILES, instance=saved, team=request.team, user=request.user)
     # The button that allows a host has no room to say what was to happen after saving: its address does.
     then = request.POST.get("then") or request.GET.get("then") or "save"
     if not (form.is_valid() and form.save_request()):
@@ -151,7 +151,9 @@ def _trial(request: TeamRequest, uuid: UUID | None) -> tuple[SavedRequest, Saved
     found = get_object_or_404(request.team.saved_requests, id=uuid) if uuid else None
     saved = found or SavedRequest(team=request.team)
     hosts.allow_asked(request)
-    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user, is_trial=True)
+    form = SavedRequestForm(
+        request.POST, request.FILES, instance=saved, team=request.team, user=request.user, is_trial=True
+    )
     return saved, form
 
 
