@@ -26,7 +26,7 @@ class BodyRow:
     key: str = ""
     filename: str = ""
     size: int = 0
-    upload: UploadedFile | None = None
+    upload: "UploadedFile[Any] | None" = None
 
 
 class BodyPairsWidget(PairsWidget):
@@ -65,10 +65,10 @@ def _row(given: Any) -> BodyRow:
     match given:
         case BodyRow():
             return given
-        case {"name": name, "file": key, "filename": filename, **rest}:
-            return BodyRow(name, "", key, filename, int(rest.get("size", 0)))
-        case {"name": name, **rest}:
-            return BodyRow(name, str(rest.get("value", "")))
+        case {"file": _}:
+            return BodyRow(given["name"], "", given["file"], given["filename"], given["size"])
+        case {"name": name}:
+            return BodyRow(name, str(given.get("value", "")))
         case [name, {"file": filename}]:
             return BodyRow(name, filename=filename)
         case _:

@@ -140,7 +140,6 @@ class SavedRequest(models.Model):
     host = models.CharField(max_length=255, blank=True, default="", editable=False)
 
     schedule: "Schedule"
-    files: models.Manager[RequestFile]
 
     objects = SavedRequestQuerySet.as_manager()
 
