@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -35,6 +36,7 @@ class Api(ThreadingHTTPServer):
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), Handler)
+        self.bodies: list[bytes] = []
         self.is_closing = Event()
         # Set when a slow answer was not wanted any more.
         self.was_left = Event()
@@ -54,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def answer(self, body: bytes) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "application/json")
@@ -176,3 +178,34 @@ def test_what_is_typed_is_judged_formatted_and_put_where_it_belongs(
     page.get_by_role("button", name="Test page 2").click()
     expect(page.get_by_text("Page 2 repeats page 1")).to_be_visible()
     album.take(page, "page 2")
+
+
+def test_a_file_is_chosen_once_and_sent_by_the_saved_request(
+    person: Person, api: Api, album: Album, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "contacts.csv"
+    chosen.write_bytes(b"id;name\n" * 1000)
+    page = person.open("requests/new/")
+    page.get_by_label("URL", exact=True).fill(f"{api.url}/few")
+    page.get_by_label("Method").fill("POST")
+    page.get_by_role("tab", name="Body").click()
+    page.get_by_text("Multipart", exact=True).click()
+    body = page.get_by_role("tabpanel", name="Body")
+    body.get_by_label("Name of").first.fill("kind")
+    body.get_by_label("Value of").first.fill("people")
+    body.get_by_label("Name of row 2").fill("list")
+    body.get_by_label("File of row 2").set_input_files(chosen)
+    expect(body.get_by_label("Name of row 3")).to_be_visible()
+    album.take(page, "chosen")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("200 OK")).to_be_visible()
+    assert chosen.read_bytes() in api.bodies[-1]
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was saved.")).to_be_visible()
+
+    page.get_by_role("tab", name="Body").click()
+    expect(body.get_by_text("contacts.csv, 8.0 kB")).to_be_visible()
+    album.take(page, "stored")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("200 OK")).to_be_visible()
+    assert chosen.read_bytes() in api.bodies[-1]
