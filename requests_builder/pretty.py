@@ -18,7 +18,8 @@ MAX_VALUE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of text and what it is: key, string, number, boolean, null, tag, comment, more, or nothing."""
+    """A piece of text and what it is: key, string, number, boolean, null, comment, more, line (the end of
+    one that folds), or nothing."""
 
     text: str = field(repr=False)
     kind: str = ""
@@ -64,7 +65,7 @@ class _Json:
         words = f"{count:,} {'field' if is_object else 'item'}{'' if count == 1 else 's'}"
         # Its last line is owed as well.
         self._take(2 * len(indent) + 4, lines=2)
-        yield Fold((Piece(indent), *label, Piece(f"{begin}\n")), f" {words} {end}{comma}")
+        yield Fold((Piece(indent), *label, Piece(begin), Piece("\n", "line")), f" {words} {end}{comma}")
         inner = indent + "  "
         items = value.items() if isinstance(value, dict) else ((None, each) for each in value)
         for place, (key, each) in enumerate(items, 1):
