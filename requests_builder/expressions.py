@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -100,6 +101,20 @@ def compiled(text: str) -> Expression:
 def quoted_path(keys: list[str]) -> str:
     """The expression that goes through these keys, quoted where a key needs it."""
     return ".".join(key if _is_plain_key(key) else json.dumps(key) for key in keys)
+
+
+def path_to(steps: Sequence[str | int]) -> str:
+    """The expression that leads to one value, through keys and positions: `data[0]."first name"`.
+
+    Through nothing it is the document itself, `@`.
+    """
+    path = ""
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += ("." if path else "") + quoted_path([step])
+    return path or "@"
 
 
 def _is_plain_key(key: str) -> bool:

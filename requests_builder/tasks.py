@@ -6,7 +6,7 @@ No message names a run: all that decides is in the rows, and whoever is woken ta
 from celery import shared_task
 from django.utils.timezone import now
 
-from requests_builder import runs, samples
+from requests_builder import runs, samples, tries
 
 
 @shared_task
@@ -21,6 +21,7 @@ def recover_runs() -> None:
     runs.bell.ring(runs.recover_runs(now()))
     runs.sweep(now())
     samples.sweep(now())
+    tries.sweep(now())
 
 
 @shared_task

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from requests_builder.views import builder, dashboard, importing, mapping, pagination, runs, schedules, tables
+from requests_builder.views import (
+    answers,
+    bodies,
+    builder,
+    dashboard,
+    importing,
+    mapping,
+    pagination,
+    runs,
+    schedules,
+    tables,
+)
 
 app_name = "requests_builder"
 
@@ -9,13 +20,24 @@ urlpatterns = [
     path("t/<slug:team>/requests/", builder.request_list, name="request_list"),
     path("t/<slug:team>/requests/new/", builder.request_new, name="request_new"),
     path("t/<slug:team>/requests/pagination-check/", pagination.pagination_check, name="pagination_check"),
+    path("t/<slug:team>/requests/body-check/", bodies.body_check, name="body_check"),
     path("t/<slug:team>/requests/import/", importing.request_import, name="request_import"),
     path("t/<slug:team>/requests/copy/", importing.request_copy, name="request_copy"),
     path("t/<slug:team>/requests/try/", builder.request_try, name="request_try"),
+    path("t/<slug:team>/requests/second-page/", builder.request_second_page, name="request_second_page"),
+    path("t/<slug:team>/requests/try/progress/", answers.try_progress, name="try_progress"),
+    path("t/<slug:team>/requests/try/cancel/", answers.try_cancel, name="try_cancel"),
+    path("t/<slug:team>/requests/answers/<uuid:uuid>/branch/", answers.answer_branch, name="answer_branch"),
+    path("t/<slug:team>/requests/answers/<uuid:uuid>/body/", answers.answer_body, name="answer_body"),
     path("t/<slug:team>/requests/mapping/", mapping.request_mapping, name="request_mapping"),
     path("t/<slug:team>/requests/connections/", builder.connection_choices, name="connection_choices"),
     path("t/<slug:team>/requests/<uuid:uuid>/", builder.saved_request, name="request"),
     path("t/<slug:team>/requests/<uuid:uuid>/try/", builder.request_try, name="request_try_saved"),
+    path(
+        "t/<slug:team>/requests/<uuid:uuid>/second-page/",
+        builder.request_second_page,
+        name="request_second_page_saved",
+    ),
     path(
         "t/<slug:team>/requests/<uuid:uuid>/duplicate/", builder.request_duplicate, name="request_duplicate"
     ),
@@ -39,6 +61,7 @@ urlpatterns = [
     path("t/<slug:team>/schedules/preview/", schedules.schedule_preview, name="schedule_preview"),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
+    path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),
     path("t/<slug:team>/tables/", tables.table_list, name="table_list"),
     path("t/<slug:team>/tables/<uuid:uuid>/", tables.table, name="table"),
     path("t/<slug:team>/tables/<uuid:uuid>/rows.csv", tables.table_csv, name="table_csv"),

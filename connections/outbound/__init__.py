@@ -18,8 +18,8 @@ from .addresses import Allowance
 from .connecting import Resolve
 from .door import Door, check_url, check_url_for_secrets
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unreachable, Unusable
-from .messages import Answer, Timings
-from .wire import Budget
+from .messages import Answer, Hop, Timings
+from .wire import Budget, Watch
 
 __all__ = [
     "Allowance",
@@ -27,6 +27,7 @@ __all__ = [
     "Budget",
     "Code",
     "Door",
+    "Hop",
     "Interrupted",
     "Mender",
     "OutboundError",
@@ -35,6 +36,7 @@ __all__ = [
     "Timings",
     "Unreachable",
     "Unusable",
+    "Watch",
     "check_url",
     "check_url_for_secrets",
 ]

@@ -73,10 +73,13 @@ class Guard(threading.local):
 
         # No look-up of the system can be given a deadline, but one can stop waiting for it.
         threading.Thread(target=work, name="look-up", daemon=True).start()
-        try:
-            answer = answers.get(timeout=self.trip.remaining())
-        except queue.Empty:
-            raise self.trip.overrun() from None
+        while True:
+            try:
+                answer = answers.get(timeout=self.trip.glance())
+                break
+            except queue.Empty:
+                self.trip.remaining()
+                self.trip.look()
         self.trip.resolve_seconds += time.monotonic() - began
         if isinstance(answer, OSError | UnicodeError) or not answer:
             raise _unknown_host(origin.host, answer)
@@ -96,7 +99,7 @@ class GuardedHTTPConnection(HTTPConnection):
     def connect(self) -> None:
         trip = self._guard.trip
         trip.is_new_connection = True
-        began, resolved = time.monotonic(), trip.resolve_seconds
+        began, before = time.monotonic(), trip.resolve_seconds + trip.connect_seconds
         try:
             super().connect()
         except (ssl.SSLError, CertificateError) as error:
@@ -104,7 +107,8 @@ class GuardedHTTPConnection(HTTPConnection):
         except OSError as error:  # _new_conn raises none: it broke off during the handshake, or took too long
             trip.remaining()
             raise _no_tls(self.host, error) from error
-        trip.connect_seconds += time.monotonic() - began - (trip.resolve_seconds - resolved)
+        apart = trip.resolve_seconds + trip.connect_seconds - before
+        trip.tls_seconds += max(time.monotonic() - began - apart, 0) if self._scheme == "https" else 0
 
     def putheader(self, header: str | bytes, *values: Any) -> None:
         # Past urllib3's method, to which one string, which a user may type as well, is a command.
@@ -124,13 +128,15 @@ class GuardedHTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         trip = self._guard.trip
         addresses = self._guard.addresses(Origin(self._scheme, self.host, self.port))
-        ends_at = time.monotonic() + min(trip.budget.connect_seconds, trip.remaining())
+        began = time.monotonic()
+        ends_at = began + min(trip.budget.connect_seconds, trip.remaining())
         for position, address in enumerate(addresses):
             # What is left is shared out: an address that swallows packets must leave time for the next.
             seconds = (ends_at - time.monotonic()) / (len(addresses) - position)
             if seconds <= 0:
                 break
             if sock := self._connect_to(address, seconds):
+                trip.connect_seconds += time.monotonic() - began
                 sock.settimeout(max(ends_at - time.monotonic(), 0.001))  # for the TLS handshake
                 return sock
         trip.remaining()

@@ -15,8 +15,8 @@ from .addresses import Allowance, Policy, Target, follow_reference, parse_url
 from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
 from .decoding import body_decoder, too_large
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
-from .messages import Answer, Outgoing, Timings
-from .wire import Budget, Trip, hung_up
+from .messages import Answer, Hop, Outgoing, Timings
+from .wire import Budget, Trip, Watch, hung_up
 
 _READ = 65_536
 _MAX_DISCARDED_BYTES = 16_384
@@ -68,22 +68,24 @@ class Door:
         body: bytes | None = None,
         budget: Budget = Budget(),  # noqa: B008 - frozen
         follow_redirects: bool = False,
+        watch: Watch | None = None,
     ) -> Answer:
         """Send one request and give its answer, whatever the status; anything less raises an OutboundError.
 
         Redirects are answers unless they are to be followed. To another origin no header follows but
-        Accept and User-Agent, and no body at all.
+        Accept and User-Agent, and no body at all. `watch` is told of each piece that comes, and asked twice
+        a second while nothing does: the call ends as Unusable, with the code `cancelled`, when it says False.
         """
-        trip = Trip(budget)
+        trip = Trip(budget, watch)
         target, outgoing = parse_url(url), Outgoing.checked(method, headers, body)
-        passed: list[str] = []
+        passed: list[Hop] = []
         while True:
             response = self._exchange(trip, target, outgoing)
             location = response.headers.get("Location") if follow_redirects else None
             if location is None or response.status not in _REDIRECTS:
                 return _answer(trip, target, response, passed)
             _discard(response)
-            passed.append(target.url)
+            passed.append(Hop(target.url, response.status))
             if len(passed) > budget.max_redirects:
                 raise Unusable(
                     Code.TOO_MANY_REDIRECTS,
@@ -166,7 +168,7 @@ def _next_hop(target: Target, location: str, outgoing: Outgoing) -> tuple[Target
     return following, outgoing.for_another_origin()
 
 
-def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: list[str]) -> Answer:
+def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: list[Hop]) -> Answer:
     first_byte_at = trip.first_byte_at or trip.began
     try:
         body = _body(trip, response)
@@ -183,6 +185,7 @@ def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: 
         timings=Timings(
             resolve=trip.resolve_seconds,
             connect=trip.connect_seconds,
+            tls=trip.tls_seconds,
             first_byte=first_byte_at - trip.began,
             total=time.monotonic() - trip.began,
         ),
@@ -207,7 +210,7 @@ def _discard(response: urllib3.HTTPResponse) -> None:
         while discarded <= _MAX_DISCARDED_BYTES and (data := response.read1(_READ, decode_content=False)):
             discarded += len(data)
     except OutboundError as error:
-        if error.code is Code.DEADLINE:
+        if error.code in (Code.DEADLINE, Code.CANCELLED):
             raise
     if discarded > _MAX_DISCARDED_BYTES:
         response.close()

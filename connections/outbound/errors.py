@@ -20,6 +20,7 @@ class Code(StrEnum):
     TOO_MANY_REDIRECTS = "too_many_redirects"
     CROSS_ORIGIN_REDIRECT = "cross_origin_redirect"
     INSECURE_REDIRECT = "insecure_redirect"
+    CANCELLED = "cancelled"
 
 
 class Mender(StrEnum):
@@ -37,6 +38,7 @@ _MENDERS = {
     Code.TLS_ERROR: Mender.PROVIDER,
     Code.DECODE_ERROR: Mender.PROVIDER,
     Code.INSECURE_REDIRECT: Mender.PROVIDER,
+    Code.CANCELLED: Mender.NOBODY,
 }
 
 

@@ -93,9 +93,28 @@ class Timings:
     """Where the time went, in seconds, all hops of a redirect together."""
 
     resolve: float  # none for a kept connection
-    connect: float  # TCP and TLS; none for a kept connection
+    connect: float  # TCP; none for a kept connection
+    tls: float  # none for a kept connection, and for http
     first_byte: float  # from the call until the first byte of the final answer
     total: float
+
+    @property
+    def waiting(self) -> float:
+        """From the open connection to the first byte: sending, the server's work, and earlier hops."""
+        return max(self.first_byte - self.resolve - self.connect - self.tls, 0)
+
+    @property
+    def download(self) -> float:
+        """From the first byte of the final answer to its last."""
+        return max(self.total - self.first_byte, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A redirect that was followed: what was asked, and the status that led on."""
+
+    url: str = field(repr=False)
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +126,7 @@ class Answer:
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
     url: str = field(repr=False)
-    redirects: tuple[str, ...] = field(repr=False)  # the URLs asked before `url`
+    redirects: tuple[Hop, ...] = field(repr=False)  # what was asked before `url`
     timings: Timings
     wire_bytes: int  # received, headers and framing included, before decompression
 

@@ -11,12 +11,18 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .decoding import too_large, truncated
 from .errors import Code, Interrupted, OutboundError, Unreachable, Unusable
 
+Watch = Callable[[int], bool]
+"""Told during a call how many bytes have come; whether to go on."""
+
 _RECEIVE = 65_536
+# Whoever waits for a silent server looks up so often, in seconds, whether the call is still wanted.
+_GLANCE = 0.5
 _MAX_INFORMATIONAL = 10
 _MAX_CHUNK_LINE = 1_024
 _MAX_TRAILER_BYTES = 16_384
@@ -49,11 +55,13 @@ class Budget:
 class Trip:
     """One call under way: what is left of its budget, and where its time went."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, watch: Watch | None = None) -> None:
         self.budget = budget
+        self.watch = watch
         self.began = time.monotonic()
         self.resolve_seconds = 0.0
         self.connect_seconds = 0.0
+        self.tls_seconds = 0.0
         self.wire_bytes = 0
         self.begin_exchange()
 
@@ -69,6 +77,16 @@ class Trip:
         if remaining <= 0:
             raise self.overrun()
         return remaining
+
+    def glance(self) -> float:
+        """How long to wait before `look`: all that remains, if nobody watches."""
+        remaining = self.remaining()
+        return remaining if self.watch is None else min(remaining, _GLANCE)
+
+    def look(self) -> None:
+        """Tell whoever watches how far it is; raises if the call is not wanted any more."""
+        if self.watch is not None and not self.watch(self.wire_bytes):
+            raise Unusable(Code.CANCELLED, _CANCELLED)
 
     def overrun(self) -> OutboundError:
         # What is left of a longer time is no round number; people set and read one.
@@ -91,6 +109,7 @@ class Trip:
         self.wire_bytes += received
         if self.wire_bytes > self.budget.wire_limit:
             raise too_large(self.budget.wire_limit)
+        self.look()
 
     def may_repeat(self, method: str) -> bool:
         """Whether it only failed because the other side had closed a kept connection (RFC 9112 §9.3.1).
@@ -148,13 +167,16 @@ class Wire:
         self._stream.close()
 
     def _receive(self, max_bytes: int) -> bytes:
-        self._sock.settimeout(self._trip.remaining())
-        try:
-            data = self._sock.recv(max_bytes)
-        except TimeoutError:
-            raise self._trip.overrun() from None
-        except (OSError, ssl.SSLError) as error:
-            raise (truncated() if self._trip.first_byte_at else hung_up()) from error
+        while True:
+            self._sock.settimeout(self._trip.glance())
+            try:
+                data = self._sock.recv(max_bytes)
+                break
+            except TimeoutError:
+                self._trip.remaining()
+                self._trip.look()
+            except (OSError, ssl.SSLError) as error:
+                raise (truncated() if self._trip.first_byte_at else hung_up()) from error
         if data:
             self._trip.count(len(data))
         return data
@@ -282,6 +304,12 @@ class StrictResponse(http.client.HTTPResponse):
         if self._wire.buffered:
             self._wire.spoil()  # bytes behind the answer would be read as the next one
         self._close_conn()  # type: ignore[attr-defined]
+
+
+_CANCELLED = (
+    "The call was cancelled before the whole answer had come. The API may have acted on the request all the "
+    "same."
+)
 
 
 def hung_up() -> Interrupted:

@@ -1,5 +1,6 @@
 """The tab Authorization: how a request proves who sends it. A secret that is stored is never shown."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -48,6 +49,10 @@ class AuthorizationFields(forms.Form):
 
     def clean_authorization_kind(self) -> str:
         return self.cleaned_data["authorization_kind"] or AuthorizationKind.NONE
+
+    def clean_bearer_token(self) -> str:
+        # Documentation shows the whole header, and people paste what they see.
+        return re.sub(r"(?i)^bearer\s+", "", self.cleaned_data["bearer_token"])
 
     def clean_api_key_place(self) -> str:
         return self.cleaned_data["api_key_place"] or ApiKeyPlace.HEADER

@@ -261,6 +261,7 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
                 # In the database: two edits at once are two versions.
                 saved_request.version = 1 if is_new else F("version") + 1
                 saved_request.save()
+                saved_request.keep_files()
         except IntegrityError:
             if not self._is_taken(saved_request.name):
                 raise

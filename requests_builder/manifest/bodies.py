@@ -27,7 +27,8 @@ def typed_body(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
             text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
             return {"body_kind": BodyKind.JSON, "body": text}
         case "form" | "multipart":
-            return {"body_kind": BodyKind(key), "body_pairs": read_pairs(where, value)}
+            read = read_pairs if key == "form" else _typed_multipart
+            return {"body_kind": BodyKind(key), "body_pairs": read(where, value)}
         case "graphql":
             return {"body_kind": BodyKind.GRAPHQL, **_typed_graphql(where, value)}
         case "raw":
@@ -38,6 +39,23 @@ def typed_body(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         case _:
             check_texts(where, {key: value})
             return {"body_kind": BodyKind.XML, "body": value}
+
+
+def _typed_multipart(where: str, value: object) -> list[Any]:
+    """Pairs of texts, but for `{file: NAME}`: the file of that name which the request has already."""
+    is_list = isinstance(value, list)
+    given: Any = value if is_list else list(read_mapping(where, value, None).items())
+    texts, files = [], {}
+    for place, pair in enumerate(given):
+        if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[1], dict):
+            file = read_mapping(f"{where}.{pair[0]}", pair[1], ("file",))
+            check_texts(f"{where}.{pair[0]}", file)
+            files[place] = {"file": file.get("file", "")}
+            texts.append([pair[0], ""])
+        else:
+            texts.append(list(pair) if isinstance(pair, tuple) else pair)
+    pairs = read_pairs(where, texts)
+    return [[name, files.get(place, text)] for place, (name, text) in enumerate(pairs)]
 
 
 def _typed_graphql(where: str, value: object) -> dict[str, Any]:
@@ -58,7 +76,11 @@ def exported_body(saved_request: SavedRequest) -> dict[str, Any]:
         case BodyKind.JSON:
             return {"body": escaped(saved_request.body)}
         case BodyKind.FORM | BodyKind.MULTIPART:
-            pairs = [[row["name"], row.get("value", "")] for row in saved_request.body_pairs]
+            # The content of a file does not go into the file of a team: it stays where it is.
+            pairs = [
+                [row["name"], {"file": row["filename"]} if "file" in row else row.get("value", "")]
+                for row in saved_request.body_pairs
+            ]
             by_name = dict(pairs)
             return {saved_request.body_kind: escaped(by_name if len(by_name) == len(pairs) else pairs)}
         case BodyKind.GRAPHQL:

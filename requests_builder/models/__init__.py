@@ -3,13 +3,16 @@
 saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
+request_files   files that a multipart body carries
 samples         answers that people have before them in the builder
+tries           calls in the builder that somebody waits for
 tables          what was pulled
 rows            its rows, in batches
 """
 
 from connections.encryption import DecryptionFailed
 
+from .request_files import RequestFile
 from .rows import Batch, Row
 from .runs import UNFINISHED, Mender, Run, RunState, Trigger
 from .samples import Sample
@@ -23,6 +26,7 @@ from .saved_requests import (
 )
 from .schedules import Schedule
 from .tables import Table
+from .tries import Try
 
 __all__ = [
     "UNFINISHED",
@@ -32,6 +36,7 @@ __all__ = [
     "BodyKind",
     "DecryptionFailed",
     "Mender",
+    "RequestFile",
     "Row",
     "Run",
     "RunState",
@@ -40,6 +45,7 @@ __all__ = [
     "Schedule",
     "Table",
     "Trigger",
+    "Try",
     "WriteMode",
     "no_pagination",
 ]

@@ -20,6 +20,7 @@ class RunState(models.TextChoices):
     FAILED = "failed", "Failed"
     SKIPPED = "skipped", "Skipped"
     MISSED = "missed", "Missed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)

@@ -10,7 +10,9 @@ from django.db import models, transaction
 from accounts.models import Team, User
 from connections.encryption import EncryptedTextField
 from connections.models import Connection
+from requests_builder.rendering import BodyPart, InvalidRequest, Problem, Upload
 
+from .request_files import RequestFile
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ class SavedRequest(models.Model):
     body_kind = models.CharField(max_length=10, choices=BodyKind.choices, default=BodyKind.NONE)
     # JSON, XML, raw text, or the query of GraphQL.
     body = models.TextField(blank=True)
-    # Form and multipart: {"name": ..., "value": ...} in order.
+    # Form and multipart: {"name": ..., "value": ...} in order; for a file also
+    # "file" (its id), "filename" and "size", and no value.
     body_pairs = models.JSONField(default=list, blank=True)
     # A JSON object; empty: the query takes none.
     graphql_variables = models.TextField(blank=True)
@@ -159,6 +162,41 @@ class SavedRequest(models.Model):
         """Whether a token, password or key is stored. Decrypts nothing."""
         return self.__dict__.get("secret") is not None
 
+    @property
+    def chosen_files(self) -> dict[str, Upload]:
+        """Files that rows of the body name and that are not stored yet, by their ids."""
+        chosen: dict[str, Upload] = self.__dict__.setdefault("_chosen_files", {})
+        return chosen
+
+    @property
+    def file_ids(self) -> set[str]:
+        """The ids of the files that rows of the body name."""
+        return {row["file"] for row in self.body_pairs if "file" in row}
+
+    def uploads(self) -> dict[str, Upload]:
+        """The files of the body by their ids. Raises DecryptionFailed."""
+        wanted = self.file_ids - self.chosen_files.keys()
+        stored = self.files.filter(pk__in=wanted) if wanted and not self._state.adding else ()
+        return self.chosen_files | {str(file.pk): file.upload for file in stored}
+
+    def parts_of(self, rows: list[dict[str, Any]]) -> tuple[BodyPart, ...]:
+        """Rows of the body as they are sent. Raises InvalidRequest, and DecryptionFailed for a file."""
+        uploads = self.uploads() if any("file" in row for row in rows) else {}
+        for row in rows:
+            if "file" in row and row["file"] not in uploads:
+                sentence = f"The file {row['filename']} is gone. Choose it again under Body."
+                raise InvalidRequest([Problem("body_pairs", sentence)])
+        return tuple(
+            BodyPart(str(row["name"]), str(row.get("value", "")), uploads.get(row.get("file", "")))
+            for row in rows
+        )
+
+    def keep_files(self) -> None:
+        """Store the chosen files that the body names, and remove stored ones that it names no more."""
+        self.files.exclude(pk__in=self.file_ids).delete()
+        for file_id in self.file_ids & self.chosen_files.keys():
+            RequestFile.keep(self, file_id, self.chosen_files.pop(file_id))
+
     @transaction.atomic
     def duplicate(self, *, user: User) -> "SavedRequest":
         """Save a copy under the next free name, without schedule and runs; the secret is sealed anew."""
@@ -176,4 +214,13 @@ class SavedRequest(models.Model):
             for field in self._meta.concrete_fields
             if field.name not in ("id", "name", "version", "created_by", "created_at", "updated_at")
         }
-        return SavedRequest.objects.create(**fields, name=name, created_by=user)
+        copy = SavedRequest(**fields, name=name, created_by=user)
+        # A file belongs to one request: what is removed from the one stays with the other.
+        uploads, ids = self.uploads(), {file_id: str(uuid.uuid4()) for file_id in self.file_ids}
+        copy.body_pairs = [
+            row | {"file": ids[row["file"]]} if "file" in row else row for row in self.body_pairs
+        ]
+        copy.chosen_files.update({ids[file_id]: upload for file_id, upload in uploads.items()})
+        copy.save()
+        copy.keep_files()
+        return copy

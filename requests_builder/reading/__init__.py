@@ -13,8 +13,8 @@ feeds      RSS and Atom, an item as one flat record
 binary     what is no text, by its first bytes
 """
 
-from .binary import picture_type
-from .detection import read
+from .binary import kind_of_binary, picture_type
+from .detection import read, text_of
 from .documents import MAX_COLUMNS, MAX_DEPTH, Document, Kind, UnreadableAnswer
 from .json import parse_json
 from .texts import Text, decoded
@@ -27,7 +27,9 @@ __all__ = [
     "Text",
     "UnreadableAnswer",
     "decoded",
+    "kind_of_binary",
     "parse_json",
     "picture_type",
     "read",
+    "text_of",
 ]

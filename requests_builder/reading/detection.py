@@ -12,7 +12,7 @@ from .documents import Document, Kind, UnreadableAnswer
 from .json import parsed
 from .ndjson import MEDIA_TYPES as NDJSON_TYPES
 from .ndjson import looks_like_lines, parse_lines
-from .texts import decoded
+from .texts import Text, decoded
 from .xml import declared_encoding, parse_xml
 
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
@@ -43,6 +43,12 @@ def read(body: bytes, content_type: str = "") -> Document:
     if begin.startswith(b"\x1e") or (is_container and media_type in NDJSON_TYPES):
         return _lines(body, charset)
     return _json_or_text(body, begin, media_type, charset)
+
+
+def text_of(body: bytes, content_type: str = "") -> Text:
+    """The body as text for people, whatever it is: by its bytes, and by the charset that it names."""
+    _, charset = _parts(content_type)
+    return decoded(body, charset or declared_encoding(body))
 
 
 def _parts(content_type: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ before each call, so that no checkpoint ever holds a credential.
 asking         what is asked: method, URL and headers, each checked
 bodies         the body, with its media type
 authorizing    how a credential is added, and taken out again
+drafts         what keeps a body from being sent, said while it is typed
 messages       what was typed, and what will be sent
 credentials    how a request may prove who sends it
 addresses      URLs and their queries
@@ -19,6 +20,7 @@ from .asking import MAX_URL_LENGTH, render
 from .authorizing import authorize, secrets_of, without_authorization
 from .bodies import objection_to_json, objection_to_xml, safe_filename
 from .credentials import ApiKey, Authorization, Basic, Bearer, Granted, NoAuthorization, Place
+from .drafts import Draft, objection_to_draft
 from .messages import BodyKind, BodyPart, RenderedRequest, RequestTemplate, Upload
 from .problems import InvalidRequest, Problem
 from .wire import DEFAULT_HEADERS, OWN_HEADERS
@@ -34,6 +36,7 @@ __all__ = [
     "Bearer",
     "BodyKind",
     "BodyPart",
+    "Draft",
     "Granted",
     "InvalidRequest",
     "NoAuthorization",
@@ -44,6 +47,7 @@ __all__ = [
     "Upload",
     "ascii_url",
     "authorize",
+    "objection_to_draft",
     "objection_to_json",
     "objection_to_xml",
     "parameters_of",

@@ -95,7 +95,8 @@ def _graphql(template: RequestTemplate) -> Body:
     _check_is_typed(template.body, "The GraphQL query is empty. Type a query, or choose None.")
     document: dict[str, object] = {"query": template.body}
     if template.graphql_variables.strip():
-        _check(objection_to_json(template.graphql_variables, "The variables"), "graphql_variables")
+        objection = objection_to_json(template.graphql_variables, "The text of the variables")
+        _check(objection, "graphql_variables")
         # Read and written again, numbers could change: the text goes as it is.
         if not template.graphql_variables.strip().startswith("{"):
             raise _Unsendable(

@@ -9,11 +9,14 @@ queue        which runs are taken next
 crew         the threads of a worker that work on them
 execution    the pull
 previews     one call for a person who looks at it
+second_pages the first two calls of a pull, to see whether its pagination is right
 ledger       what is due, what is to be recovered, Run now
+cancelling   the end of a run that is not wanted any more
 bell         messages to workers
 """
 
 from requests_builder.runs import bell
+from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import foreseen, refusal, stand_in_token
 from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
@@ -30,13 +33,17 @@ from requests_builder.runs.ledger import (
 )
 from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECORDS, Preview, preview
 from requests_builder.runs.problems import Problem
+from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
 
 __all__ = [
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
     "Preview",
     "Problem",
+    "SecondPage",
+    "Verdict",
     "bell",
+    "cancel",
     "crew",
     "execute",
     "foreseen",
@@ -52,4 +59,5 @@ __all__ = [
     "stand_in_token",
     "start_due_runs",
     "sweep",
+    "try_second_page",
 ]

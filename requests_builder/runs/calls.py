@@ -8,13 +8,14 @@ from django.conf import settings
 
 from connections import grants, outbound
 from connections.models import Connection
-from requests_builder import pagination, reading, rendering, variables
-from requests_builder.models import AuthorizationKind, Mender, SavedRequest
+from requests_builder import pagination, reading, records, rendering, variables
+from requests_builder.models import AuthorizationKind, BodyKind, Mender, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
 
 # A token that has less left is asked for again before a call: somebody may have renewed it meanwhile.
 MINIMUM_LIFE = timedelta(minutes=1)
+_NO_CONTENT = frozenset({204, 205})
 # Idempotent methods (RFC 9110 §9.2.2), and QUERY, which is one by its definition.
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "QUERY"})
 
@@ -27,12 +28,22 @@ def is_repeatable(request: rendering.RenderedRequest) -> bool:
 class Caller:
     """Sends the requests of one saved request, each with a credential that is good at that moment.
 
-    Afterwards, `sent` is what left last, and `secrets` what must be masked where it is shown.
+    Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown, `calls` how often
+    something left, and `was_renewed` whether a refused token was renewed meanwhile. `watch` is the door's.
     """
 
-    def __init__(self, saved_request: SavedRequest, door: outbound.Door, clock: Clock) -> None:
+    def __init__(
+        self,
+        saved_request: SavedRequest,
+        door: outbound.Door,
+        clock: Clock,
+        watch: outbound.Watch | None = None,
+    ) -> None:
         self.sent: rendering.RenderedRequest | None = None
         self.secrets: tuple[str, ...] = ()
+        self.calls = 0
+        self.was_renewed = False
+        self._watch = watch
         self._saved_request = saved_request
         self._door = door
         self._clock = clock
@@ -63,7 +74,7 @@ class Caller:
             access = self._renewed(self._access, signal, request)
             if access is None:
                 return answer
-            self._access = access
+            self._access, self.was_renewed = access, True
             self._check_still_there()
             answer = self._send(request)
             self._is_refused = access.signal_in(answer) is not None
@@ -110,6 +121,7 @@ class Caller:
         authorization = self._authorization(request.url)
         self.secrets = tuple({*self.secrets, *rendering.secrets_of(authorization)})
         self.sent = sent = rendering.authorize(request, authorization)
+        self.calls += 1
         return self._door.send(
             sent.method,
             sent.url,
@@ -117,6 +129,7 @@ class Caller:
             body=sent.body,
             budget=self._budget,
             follow_redirects=self._saved_request.follow_redirects and not _is_in_url(authorization),
+            watch=self._watch,
         )
 
     def _authorization(self, url: str) -> rendering.Authorization:
@@ -199,17 +212,15 @@ _MOVED = Problem(
 
 
 def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
-    """The request as typed, without its credential."""
+    """The request as typed, without its credential. Raises InvalidRequest and DecryptionFailed."""
+    has_rows = saved_request.body_kind in (BodyKind.FORM, BodyKind.MULTIPART)
     return rendering.RequestTemplate(
         method=saved_request.method,
         url=saved_request.url,
         headers=tuple((str(name), str(value)) for name, value in saved_request.headers),
         body_kind=rendering.BodyKind(saved_request.body_kind),
         body=saved_request.body,
-        body_parts=tuple(
-            rendering.BodyPart(str(row["name"]), str(row.get("value", "")))
-            for row in saved_request.body_pairs
-        ),
+        body_parts=saved_request.parts_of(saved_request.body_pairs) if has_rows else (),
         graphql_variables=saved_request.graphql_variables,
         body_media_type=saved_request.body_media_type,
     )
@@ -217,9 +228,17 @@ def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
 
 def read(answer: outbound.Answer) -> reading.Document | None:
     """The document in the answer; None for an answer without content. Raises reading.UnreadableAnswer."""
-    if answer.status in (204, 205):
+    if answer.status in _NO_CONTENT:
         return None
     return reading.read(answer.body, answer.header("Content-Type") or "")
+
+
+def records_in(answer: outbound.Answer, document: Any, path: str) -> list[dict[str, Any]]:
+    """The records of an answer that was read; none in one without content, wherever they would stand.
+
+    Raises UnreadableAnswer and InvalidPath.
+    """
+    return [] if answer.status in _NO_CONTENT else records.records_at(document, path)
 
 
 def fetch(caller: Caller, request: rendering.RenderedRequest) -> tuple[outbound.Answer, Any]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from connections import outbound
-from requests_builder import destinations, mapping, masking, pagination, records
+from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, Run, RunState, Table
 from requests_builder.runs import bell, calls
 from requests_builder.runs.checkpoints import Checkpoint
@@ -107,7 +107,8 @@ class Pull:
         self._run = lease.run
         self._saved_request = lease.run.saved_request
         self._strategy = pagination.from_config(self._saved_request.pagination)
-        self._caller = calls.Caller(self._saved_request, door, lease.clock)
+        # A run that was cancelled, or taken over, does not wait for an answer that is on its way.
+        self._caller = calls.Caller(self._saved_request, door, lease.clock, lambda _: not lease.is_lost)
         self._first = self._caller.first_request(self._strategy)
         self._destination = destinations.of(self._saved_request)
         self._is_begun = False
@@ -157,7 +158,7 @@ class Pull:
         self._lease.check()
         began = self._lease.clock.seconds
         answer, document = self._fetch(checkpoint)
-        page = records.records_at(document, self._saved_request.records_path)
+        page = calls.records_in(answer, document, self._saved_request.records_path)
         following = self._following(checkpoint, answer, document, page, began)
         if masking.is_echoed(answer.body, self._caller.secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.

@@ -62,6 +62,11 @@ class Lease:
             self.prolong()
 
     @property
+    def is_lost(self) -> bool:
+        """Whether a write has shown that the run is somebody else's, or finished. Asks nobody."""
+        return self._is_lost
+
+    @property
     def is_fresh(self) -> bool:
         """Whether it was prolonged since the last beat, as it is by each page."""
         return self.clock() < self._until - LEASE + HEARTBEAT

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import TeamRequest, member_required
 from accounts.models import Role
-from requests_builder import records, runs, samples
+from requests_builder import runs, tries
 from requests_builder.forms import COMMON_METHODS, SavedRequestForm
 from requests_builder.models import SavedRequest
-from requests_builder.views import hosts, pagination
+from requests_builder.views import answers, hosts, pagination
 
 
 @require_GET
@@ -49,25 +49,32 @@ def saved_request(request: TeamRequest, uuid: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     """**Run**: send what stands in the form once and show the answer; nothing is saved."""
-    saved = (
-        get_object_or_404(request.team.saved_requests, id=uuid) if uuid else SavedRequest(team=request.team)
-    )
-    hosts.allow_asked(request)
-    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user, is_trial=True)
+    saved, form = _trial(request, uuid)
     if not form.is_valid():
-        context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
-        if request.htmx:
-            return render(
-                request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
-            )
-        return _page(request, form, saved, status=422, **context)
-    preview = runs.preview(form.instance, now=timezone.now())
-    context = _answer_context(preview, form.cleaned_data["records_path"])
-    context["sample_id"] = _kept(request, preview)
+        return _refused_trial(request, form, saved)
+    now = timezone.now()
+    with tries.watched(request.team, request.user, request.POST.get("try", ""), now=now) as watch:
+        preview = runs.preview(form.instance, now=now, watch=watch)
+    context = answers.answer_context(preview, form.cleaned_data["records_path"])
+    context["sample_id"] = answers.kept(request, preview)
     context |= pagination.suggestion_context(preview.suggested_pagination, form.instance.pagination)
     if request.htmx:
         return render(request, "requests_builder/answer.html", context)
     return _page(request, form, saved, **context)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def request_second_page(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
+    """**Test page 2**: send what stands in the form and what the pagination makes of it; nothing is saved."""
+    saved, form = _trial(request, uuid)
+    if not form.is_valid():
+        return _refused_trial(request, form, saved)
+    second_page = runs.try_second_page(form.instance, now=timezone.now())
+    if request.htmx:
+        context = {"second_page": second_page}
+        return render(request, "requests_builder/builder/second_page.html", context)
+    return _page(request, form, saved, second_page=second_page)
 
 
 @require_POST
@@ -121,7 +128,7 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     if not request.membership.is_at_least(Role.EDITOR):
         raise PermissionDenied(f"Viewers look only. To change {saved}, ask an admin for the role Editor.")
     hosts.allow_asked(request)
-    form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user)
+    form = SavedRequestForm(request.POST, request.FILES, instance=saved, team=request.team, user=request.user)
     # The button that allows a host has no room to say what was to happen after saving: its address does.
     then = request.POST.get("then") or request.GET.get("then") or "save"
     if not (form.is_valid() and form.save_request()):
@@ -137,6 +144,26 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
             return redirect(reverse("requests_builder:schedule", kwargs=names))
     messages.success(request, f"{done.name} was saved.")
     return redirect(reverse("requests_builder:request", kwargs=names))
+
+
+def _trial(request: TeamRequest, uuid: UUID | None) -> tuple[SavedRequest, SavedRequestForm]:
+    """What was typed, on the request that is stored if there is one; nothing is saved."""
+    found = get_object_or_404(request.team.saved_requests, id=uuid) if uuid else None
+    saved = found or SavedRequest(team=request.team)
+    hosts.allow_asked(request)
+    form = SavedRequestForm(
+        request.POST, request.FILES, instance=saved, team=request.team, user=request.user, is_trial=True
+    )
+    return saved, form
+
+
+def _refused_trial(request: TeamRequest, form: SavedRequestForm, saved: SavedRequest) -> HttpResponse:
+    context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
+    if request.htmx:
+        return render(
+            request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
+        )
+    return _page(request, form, saved, status=422, **context)
 
 
 def _page(
@@ -158,6 +185,10 @@ def _page(
         "try_url": reverse(
             f"requests_builder:{'request_try' if is_new else 'request_try_saved'}", kwargs=names
         ),
+        "second_page_url": reverse(
+            f"requests_builder:{'request_second_page' if is_new else 'request_second_page_saved'}",
+            kwargs=names,
+        ),
         "new_connection_url": f"{new_connection}?{urlencode({'return_to': here})}",
         "methods": COMMON_METHODS,
         "connections": request.team.connections.all(),
@@ -167,38 +198,3 @@ def _page(
         **more,
     }
     return render(request, "requests_builder/builder.html", context, status=status)
-
-
-def _kept(request: TeamRequest, preview: runs.Preview) -> UUID | None:
-    """The id under which the answer is found again while somebody works with it."""
-    if preview.status is None:
-        return None
-    assert preview.sent is not None
-    return samples.keep(
-        request.team,
-        request.user,
-        url=preview.sent.url,
-        status=preview.status,
-        headers=preview.headers,
-        body=preview.body,
-        now=timezone.now(),
-    )
-
-
-def _answer_context(preview: runs.Preview, records_path: str) -> dict[str, Any]:
-    """What the answer's part of the page shows. Without a path yet, the likeliest one is tried on."""
-    path, rows, count, columns = records_path, preview.records, preview.record_count, preview.columns
-    if not path and preview.has_document and preview.suggested_paths:
-        path = preview.suggested_paths[0][0]
-        found = records.records_at(preview.document, path)
-        rows, count = tuple(found[: runs.MAX_SHOWN_RECORDS]), len(found)
-        columns = tuple(records.columns_of(rows))
-    return {
-        "preview": preview,
-        "records_path": path,
-        "is_path_suggested": path != records_path,
-        "records": rows,
-        "record_count": count,
-        "columns": columns,
-        "mender": preview.problem.mender.label if preview.problem else "",
-    }

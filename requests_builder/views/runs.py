@@ -4,12 +4,15 @@ from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import TeamRequest, member_required
 from accounts.models import Role
+from requests_builder import runs
 from requests_builder.models import RunState
 
 PAGE = 50
@@ -56,6 +59,16 @@ def run(request: TeamRequest, uuid: UUID) -> HttpResponse:
     template = "requests_builder/run.html#outcome" if request.htmx else "requests_builder/run.html"
     can_edit = request.membership.is_at_least(Role.EDITOR)
     return render(request, template, {"run": shown, "can_edit": can_edit})
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def run_cancel(request: TeamRequest, uuid: UUID) -> HttpResponse:
+    """**Cancel**: end a run that is waiting or under way; nothing of it is shown."""
+    found = get_object_or_404(request.team.runs.select_related("saved_request"), id=uuid)
+    if not runs.cancel(found, user=request.user, now=timezone.now()):
+        messages.info(request, "The run had finished already.")
+    return redirect("requests_builder:run", team=request.team.slug, uuid=found.id)
 
 
 def _cursor(text: str) -> tuple[datetime, UUID] | None:

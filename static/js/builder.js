@@ -5,8 +5,9 @@ const form = document.querySelector("[data-builder]");
 // --- rows of pairs
 
 const rowsOf = (table) => [...table.tBodies[0].rows];
-const inputsOf = (row) => [...row.querySelectorAll("input")];
-const isEmpty = (row) => inputsOf(row).every((input) => !input.value);
+const inputsOf = (row) => [...row.querySelectorAll("input:not([type=hidden], [type=file])")];
+const fileOf = (row) => row.querySelector("input[type=file]");
+const isEmpty = (row) => inputsOf(row).every((input) => !input.value) && !fileOf(row)?.value && !row.querySelector("[data-stored-file]");
 
 function number(table) {
   rowsOf(table).forEach((row, index) => {
@@ -14,6 +15,7 @@ function number(table) {
     name.setAttribute("aria-label", `Name of row ${index + 1}`);
     value.setAttribute("aria-label", `Value of row ${index + 1}`);
     row.querySelector("[data-remove-pair]").setAttribute("aria-label", `Remove row ${index + 1}`);
+    fileOf(row)?.setAttribute("aria-label", `${row.querySelector("[data-stored-file]") ? "Replace the file" : "File"} of row ${index + 1}`);
   });
   const count = form.querySelector(`[data-count="${table.dataset.pairs}"]`);
   if (count) {
@@ -22,10 +24,21 @@ function number(table) {
   }
 }
 
+let filesNamed = 0;
+
+/** Gives a row a key of its own, under which its file is posted; nothing of another row's file stays. */
+function nameFile(row) {
+  const key = `row-${(filesNamed += 1)}`;
+  row.querySelector("[data-stored-file]")?.remove();
+  row.querySelector("[name$=-file]").value = key;
+  Object.assign(fileOf(row), { name: `body_pairs-upload-${key}`, value: "" });
+}
+
 function addRow(table, name = "", value = "") {
   const row = rowsOf(table).at(-1).cloneNode(true);
   const [nameInput, valueInput] = inputsOf(row);
   [nameInput.value, valueInput.value] = [name, value];
+  if (fileOf(row)) nameFile(row);
   table.tBodies[0].append(row);
   return row;
 }
@@ -191,7 +204,10 @@ if (form) {
       const table = remove.closest("[data-pairs]");
       const next = remove.closest("tr").nextElementSibling ?? remove.closest("tr").previousElementSibling;
       if (rowsOf(table).length > 1) remove.closest("tr").remove();
-      else inputsOf(remove.closest("tr")).forEach((input) => (input.value = ""));
+      else {
+        inputsOf(remove.closest("tr")).forEach((input) => (input.value = ""));
+        if (fileOf(remove.closest("tr"))) nameFile(remove.closest("tr"));
+      }
       keepOneEmptyRow(table);
       if (table === parameters) urlFromParameters(parameters, url);
       (next ?? rowsOf(table)[0]).querySelector("input").focus();
@@ -217,14 +233,15 @@ if (form) {
     if (event.target.id === "problems") showProblems(event.target.querySelectorAll("[data-problem-of]"));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target.id === "answer") clearProblems();
+    const isTrial = ["answer", "second-page"].includes(event.detail.target.id);
+    if (isTrial) clearProblems();
     // What is wrong with the form stands at its top and its fields, not where the answer goes.
-    if (event.detail.xhr.status === 422 && event.detail.target.id === "answer") {
+    if (event.detail.xhr.status === 422 && isTrial) {
       event.detail.target = document.getElementById("problems");
       event.detail.shouldSwap = true;
       event.detail.isError = false;
       document.getElementById("problems").scrollIntoView({ block: "nearest" });
-    } else if (event.detail.target.id === "answer") {
+    } else if (isTrial) {
       document.getElementById("problems").replaceChildren();
     }
   });

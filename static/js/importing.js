@@ -3,6 +3,8 @@
 const form = document.querySelector("[data-builder][data-import-url]");
 const CURL = /^\s*(?:[$>#%]\s*)?(?:[\w./\\:-]*[/\\])?curl(?:\.exe)?\s/i;
 
+const TEXTS = "input:not([type=hidden], [type=file])";
+
 const announce = (text) => document.dispatchEvent(new CustomEvent("face:announce", { detail: { text } }));
 const told = (control) => ["input", "change"].forEach((name) => control.dispatchEvent(new Event(name, { bubbles: true })));
 
@@ -27,9 +29,13 @@ function fillPairs(name, pairs) {
   const rows = () => [...table.tBodies[0].rows];
   // The builder keeps an empty row at the end, which grows while it is filled.
   rows().slice(1).forEach((row) => row.remove());
-  rows()[0].querySelectorAll("input").forEach((input) => (input.value = ""));
+  rows()[0].querySelectorAll(TEXTS).forEach((input) => (input.value = ""));
+  // Of the first row's file nothing stays either.
+  rows()[0].querySelector("[data-stored-file]")?.remove();
+  rows()[0].querySelectorAll("[type=file]").forEach((input) => (input.value = ""));
+  rows()[0].querySelectorAll("[name$=-file]").forEach((input) => (input.value = "pasted"));
   for (const pair of pairs) {
-    rows().at(-1).querySelectorAll("input").forEach((input, index) => (input.value = pair[index]));
+    rows().at(-1).querySelectorAll(TEXTS).forEach((input, index) => (input.value = pair[index]));
     told(rows().at(-1).querySelector("input"));
   }
 }

@@ -15,6 +15,7 @@ from connections.outbound import (
     Answer,
     Budget,
     Door,
+    Hop,
     Interrupted,
     OutboundError,
     Refused,
@@ -180,7 +181,7 @@ def test_a_redirect_within_the_origin_keeps_headers_and_connection(status: int) 
         answer = door.send("GET", f"{server.url}/a", headers=CARRIERS, follow_redirects=True)
     assert answer.status == 200
     assert answer.url == f"{server.url}/b?c"
-    assert answer.redirects == (f"{server.url}/a",)
+    assert answer.redirects == (Hop(f"{server.url}/a", status),)
     assert server.connections == 1
     assert server.requests[1].count(b"hunter2") == len(CARRIERS)
 
@@ -212,7 +213,7 @@ def test_credentials_do_not_come_back_with_the_way_back() -> None:
         home.append(server.url)
         with Door(server.allow + other.allow) as door:
             answer = door.send("GET", server.url, headers=CARRIERS, follow_redirects=True)
-    assert answer.redirects == (f"{server.url}/", f"{other.url}/away")
+    assert [hop.url for hop in answer.redirects] == [f"{server.url}/", f"{other.url}/away"]
     assert b"hunter2" in server.requests[0]
     assert b"hunter2" not in other.requests[0]
     assert b"hunter2" not in server.requests[1]
@@ -457,7 +458,7 @@ def test_no_secret_is_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:
 
 def answer_with(body: bytes, content_type: str) -> Answer:
     headers = (("Content-Type", content_type),)
-    return Answer(200, "OK", headers, body, "https://example.com/", (), Timings(0, 0, 0, 0), 0)
+    return Answer(200, "OK", headers, body, "https://example.com/", (), Timings(0, 0, 0, 0, 0), 0)
 
 
 @pytest.mark.parametrize(
@@ -493,3 +494,52 @@ def test_text_is_read_by_mark_then_charset_then_utf8(body: bytes, content_type: 
 )
 def test_the_media_type_is_without_parameters(content_type: str, media_type: str) -> None:
     assert answer_with(b"", content_type).media_type == media_type
+
+
+def test_a_watch_is_told_how_much_has_come() -> None:
+    told: list[int] = []
+
+    def watch(received: int) -> bool:
+        told.append(received)
+        return True
+
+    with RawServer(answering_once(ok(b"x" * 200_000))) as server, Door(server.allow) as door:
+        answer = door.send("GET", server.url, watch=watch)
+
+    assert told == sorted(told)
+    assert told[-1] == answer.wire_bytes > 200_000
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbeginning"])
+def test_a_watch_ends_a_call_whose_server_says_nothing_more(first: bytes) -> None:
+    def stalling(peer: Peer) -> None:
+        peer.request()
+        peer.send(first)
+        peer.pause(20)
+
+    glances: list[int] = []
+
+    def watch(received: int) -> bool:
+        glances.append(received)
+        return len(glances) < 3
+
+    with (
+        RawServer(stalling) as server,
+        Door(server.allow) as door,
+        pytest.raises(Unusable) as failure,
+    ):
+        door.send("GET", server.url, watch=watch)
+
+    assert failure.value.code == "cancelled"
+    assert not failure.value.is_transient
+
+
+def test_a_watched_call_still_ends_at_its_deadline() -> None:
+    with (
+        RawServer(lambda peer: peer.pause(20)) as server,
+        Door(server.allow) as door,
+        pytest.raises(Interrupted) as failure,
+    ):
+        door.send("GET", server.url, budget=Budget(total_seconds=0.7), watch=lambda _: True)
+
+    assert failure.value.code == "deadline"

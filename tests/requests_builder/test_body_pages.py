@@ -1,5 +1,7 @@
 """Bodies on the page, in a team's file, and on their way to an API."""
 
+import html
+import re
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from accounts.models import Role, Team
 from requests_builder import manifest, runs
 from requests_builder.models import SavedRequest
 from tests import factories
+from tests.requests_builder.pages import text
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +106,39 @@ def test_a_file_names_one_body(team: Team, now: datetime) -> None:
 
     with pytest.raises(manifest.InvalidManifest, match="one body"):
         manifest.apply({"team": "Acme", "requests": [entry]}, now=now)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "said"),
+    [
+        ("json", '{"a": 1}', "This is JSON."),
+        ("json", '{"a": 1,\n "b": }', "The body is not JSON: expecting value at line 2, column 7."),
+        ("json", '{"a": NaN}', "The body is not JSON: NaN is not a JSON number."),
+        ("json", '{"a": {{ n }}, "b": "{{ today - 7 days | date }}"}', "This is JSON."),
+        ("json", '{"a": {{ n }} 1}', "line 1, column 15"),
+        ("json", "[" * 100_000, "The body is nested too deeply."),
+        ("json", " \n", ""),
+        ("graphql_variables", '{"first": 10}', "This is JSON."),
+        ("graphql_variables", "[1]", 'The variables must be a JSON object, such as {"first": 10}.'),
+        ("graphql_variables", '{"first"}', "The text of the variables is not JSON"),
+        ("xml", "<a>\n<b></a>", "The body is not XML: mismatched tag at line 2, column 6."),
+        ("xml", "<?xml version='1.0'?><a>{{ x }}</a>", "This is XML."),
+        ("xml", "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", "DOCTYPE"),
+        ("raw", "{", ""),
+        ("nonsense", "{", ""),
+    ],
+)
+def test_a_body_is_judged_while_it_is_typed(kind: str, typed: str, said: str, editor: Client) -> None:
+    answer = editor.post("/t/acme/requests/body-check/", {"kind": kind, "text": typed})
+
+    assert answer.status_code == 200
+    shown = html.unescape(text(answer))
+    assert said in shown if said else not shown
+
+
+def test_headers_are_suggested_with_their_usual_values(editor: Client) -> None:
+    page = editor.get("/t/acme/requests/new/").content.decode()
+
+    assert '<option value="If-None-Match"></option>' in page
+    assert '<datalist id="header-values-accept"><option value="application/json"></option>' in page
+    assert re.search('data-own="[^"]*content-length[^"]* host ', page)

@@ -242,7 +242,18 @@ def test_trying_shows_the_answer_and_saves_nothing(signed_in: Client, provider: 
 
     assert answer.status_code == 200
     shown = text(answer)
-    for part in ("200", "Records", "5", "found at data", "Table", "Body", "Headers", "Request as sent"):
+    for part in (
+        "200",
+        "Records",
+        "5",
+        "found at data",
+        "Table",
+        "Pretty",
+        "Tree",
+        "Raw",
+        "Headers",
+        "Request as sent",
+    ):
         assert part in shown
     assert "The answer counts its pages at meta.page." in shown
     assert 'data-records-path="data"' in answer.content.decode()

@@ -254,6 +254,7 @@ def rendered(saved_request: SavedRequest) -> rendering.RenderedRequest:
 def test_a_bearer_token_pasted_with_the_word_is_sent_with_it_once(team: Team, pasted: str) -> None:
     stored = saved(new(team, authorization_kind="bearer", bearer_token=pasted))
 
+    assert stored.secret == "t0ken"
     assert rendered(stored).header("Authorization") == "Bearer t0ken"
 
 
