@@ -48,6 +48,8 @@ class RequestDraft:
     timeout_seconds: int | None = None
     follow_redirects: bool | None = None
     name: str = ""
+    # Values of `{{ name }}`s in it.
+    variables: tuple[Pair, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
