@@ -18,7 +18,7 @@ from .credentials import is_secret_header, is_secret_parameter
 from .curl import looks_like_curl, parse_curl
 from .documents import MAX_BYTES, text_of, too_large
 from .drafts import Body, BodyKind, Imported, Pair, Refused, RequestDraft
-from .files import parse_file
+from .files import parse_any, parse_file
 
 __all__ = [
     "MAX_BYTES",
@@ -33,6 +33,7 @@ __all__ = [
     "is_secret_header",
     "is_secret_parameter",
     "looks_like_curl",
+    "parse_any",
     "parse_curl",
     "parse_file",
     "text_of",

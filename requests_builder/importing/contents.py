@@ -1,11 +1,14 @@
 """What is in a file of requests: something to choose from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
 
 from .drafts import Imported, Refused, RequestDraft
 
 MOST_ENTRIES = 2_000
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,15 @@ def entry_of(entry: Entry, read: Callable[[], Imported]) -> Entry:
     return replace(entry, draft=draft, notes=imported.notes, method=draft.method, url=draft.url)
 
 
-def first_entries(entries: list[Entry], kind: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """As many as are shown, and a sentence if there are more."""
-    if len(entries) <= MOST_ENTRIES:
-        return tuple(entries), ()
-    return tuple(entries[:MOST_ENTRIES]), (
-        f"The {kind} has {len(entries):,} requests. The first {MOST_ENTRIES:,} are shown.",
+def first_entries(
+    found: Iterable[Found], make: Callable[[Found], Entry], kind: str
+) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """As many entries as are shown, and a sentence if there are more, of which none is made."""
+    rest = iter(found)
+    entries = tuple(make(each) for each in islice(rest, MOST_ENTRIES))
+    more = sum(1 for _ in rest)
+    if not more:
+        return entries, ()
+    return entries, (
+        f"The {kind} has {len(entries) + more:,} requests. The first {MOST_ENTRIES:,} are shown.",
     )

@@ -30,11 +30,7 @@ def read_document(text: str) -> Any:
     if len(text) > MAX_BYTES:
         raise Refused(too_large("The text"))
     stripped = text.strip().lstrip("\ufeff")
-    if not stripped:
-        raise Refused("There is nothing in it. Choose a file, or paste its text.")
-    if stripped[0] not in "{[":
-        if stripped[0] == "<":
-            raise Refused("This is HTML or XML. Choose the JSON or YAML file that was exported.")
+    if stripped[:1] not in "{[":
         return read_yaml(text, deepest=MAX_DEPTH)
     try:
         document = json.loads(stripped)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .contents import Contents
+from .contents import Contents, Entry
+from .curl import looks_like_curl, parse_curl
 from .documents import read_document, resembles_document
 from .drafts import Refused
 from .har import parse_har
@@ -17,8 +18,20 @@ _POSTMAN_1 = (
 )
 
 
+def parse_any(text: str) -> Contents:
+    """The requests in a file, or the one of a cURL command. Raises Refused."""
+    if not looks_like_curl(text) and (resembles_document(text) or "curl" not in text[:2_000]):
+        return parse_file(text)
+    imported = parse_curl(text)
+    draft = imported.draft
+    entry = Entry(draft.name, draft.method, draft.url, draft=draft, notes=imported.notes)
+    return Contents("cURL command", "", (entry,))
+
+
 def parse_file(text: str) -> Contents:
     """The requests in a file. Raises Refused with the reason why there are none to be had."""
+    if not text.strip():
+        raise Refused("There is nothing in it. Choose a file, or paste its text.")
     if not resembles_document(text):
         raise Refused(f"This is neither JSON nor YAML. {_WANTED}")
     document = read_document(text)

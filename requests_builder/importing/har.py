@@ -34,10 +34,9 @@ _OF_BROWSERS = re.compile(
 def parse_har(document: dict[str, Any]) -> Contents:
     """The requests of a HAR file (1.2), by host; pictures, scripts and such are marked."""
     log = mapping(document.get("log"))
-    entries = [_entry(row) for row in rows(log.get("entries")) if _is_http(row)]
     # The cut must not fall upon what is wanted.
-    entries.sort(key=lambda entry: entry.is_background)
-    kept, notes = first_entries(entries, KIND)
+    found = sorted(filter(_is_http, rows(log.get("entries"))), key=_is_background)
+    kept, notes = first_entries(found, _entry, KIND)
     name = line(mapping(log.get("browser")).get("name"), 60) or line(
         mapping(log.get("creator")).get("name"), 60
     )
@@ -61,9 +60,7 @@ def _entry(row: dict[str, Any]) -> Entry:
         url=url,
         folder=host,
         detail=str(status) if isinstance(status, int) and status > 0 else "",
-        is_background=_is_background(
-            row, method, path, text(mapping(response.get("content")).get("mimeType"))
-        ),
+        is_background=_is_background(row),
     )
     return entry_of(entry, lambda: _imported(request, method, url))
 
@@ -76,13 +73,16 @@ def _parted(url: str) -> tuple[str, str]:
         return "", "/"
 
 
-def _is_background(row: dict[str, Any], method: str, path: str, media_type: str) -> bool:
-    kind = text(row.get("_resourceType")).lower()
+def _is_background(row: dict[str, Any]) -> bool:
+    request, response = mapping(row.get("request")), mapping(row.get("response"))
+    path = re.split(r"[?#]", text(request.get("url")), maxsplit=1)[0]
+    media_type = line(mapping(response.get("content")).get("mimeType"))
+    kind = line(row.get("_resourceType"), 40).lower()
     if kind in ("fetch", "xhr"):
         return False
     return (
         kind in _BACKGROUND_KINDS
-        or method == "OPTIONS"
+        or line(request.get("method"), 20).upper() == "OPTIONS"
         or bool(_BACKGROUND_TYPES.match(media_type) or _BACKGROUND_ENDINGS.search(path))
     )
 

@@ -2,7 +2,7 @@
 
 import re
 
-VARIABLE = re.compile(r"\{\{\s*([^{}]{1,200}?)\s*\}\}")
+VARIABLE = re.compile(r"\{\{([^{}]{1,200})\}\}")
 # Names that mean something of their own in `{{ ... }}`.
 _TAKEN = frozenset({"connection", "last_run", "now", "run", "start", "today", "tomorrow", "yesterday"})
 
@@ -22,4 +22,8 @@ def variable(name: str) -> str:
 
 def renamed(text: str) -> str:
     """The text with the variables in it under names of ours. Dynamic ones of Postman, `$guid`, stay."""
-    return VARIABLE.sub(lambda found: found[0] if found[1].startswith("$") else variable(found[1]), text)
+
+    def replacement(found: re.Match[str]) -> str:
+        return found[0] if found[1].lstrip().startswith("$") else variable(found[1])
+
+    return VARIABLE.sub(replacement, text)

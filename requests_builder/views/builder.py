@@ -17,7 +17,7 @@ from accounts.models import Role
 from requests_builder import records, runs, samples
 from requests_builder.forms import COMMON_METHODS, SavedRequestForm
 from requests_builder.models import SavedRequest
-from requests_builder.views import hosts, pagination
+from requests_builder.views import hosts, importing, pagination
 
 
 @require_GET
@@ -33,8 +33,9 @@ def request_list(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def request_new(request: TeamRequest) -> HttpResponse:
-    """An empty builder; posted, the request is saved."""
-    return _builder(request, SavedRequest(team=request.team))
+    """An empty builder, or one with what was picked from a file; posted, the request is saved."""
+    saved, more = importing.begin(request)
+    return _builder(request, saved, **more)
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,13 +50,13 @@ def saved_request(request: TeamRequest, uuid: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     """**Run**: send what stands in the form once and show the answer; nothing is saved."""
-    saved = (
-        get_object_or_404(request.team.saved_requests, id=uuid) if uuid else SavedRequest(team=request.team)
+    saved, more = (
+        (get_object_or_404(request.team.saved_requests, id=uuid), {}) if uuid else importing.begin(request)
     )
     hosts.allow_asked(request)
     form = SavedRequestForm(request.POST, instance=saved, team=request.team, user=request.user, is_trial=True)
     if not form.is_valid():
-        context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
+        context = {"repeat_url": request.path, "is_trial": True, **more, **hosts.question(request, form)}
         if request.htmx:
             return render(
                 request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
@@ -64,6 +65,7 @@ def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     preview = runs.preview(form.instance, now=timezone.now())
     context = _answer_context(preview, form.cleaned_data["records_path"])
     context["sample_id"] = _kept(request, preview)
+    context |= more
     context |= pagination.suggestion_context(preview.suggested_pagination, form.instance.pagination)
     if request.htmx:
         return render(request, "requests_builder/answer.html", context)
@@ -111,13 +113,13 @@ def connection_choices(request: TeamRequest) -> HttpResponse:
     return render(request, "requests_builder/builder/authorization.html#connection_choices", context)
 
 
-def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
+def _builder(request: TeamRequest, saved: SavedRequest, **more: Any) -> HttpResponse:
     if request.method != "POST":
         # The way back from the provider, in a browser that opened no window.
         chosen = request.GET.get("connection")
         initial = {"connection": chosen, "authorization_kind": "oauth"} if chosen else {}
         form = SavedRequestForm(instance=saved, team=request.team, user=request.user, initial=initial)
-        return _page(request, form, saved, is_oauth_shown=bool(chosen))
+        return _page(request, form, saved, is_oauth_shown=bool(chosen), **more)
     if not request.membership.is_at_least(Role.EDITOR):
         raise PermissionDenied(f"Viewers look only. To change {saved}, ask an admin for the role Editor.")
     hosts.allow_asked(request)
@@ -126,8 +128,10 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     then = request.POST.get("then") or request.GET.get("then") or "save"
     if not (form.is_valid() and form.save_request()):
         repeat_url = f"{request.path}?{urlencode({'then': then})}"
-        return _page(request, form, saved, status=422, repeat_url=repeat_url, **hosts.question(request, form))
+        more |= hosts.question(request, form)
+        return _page(request, form, saved, status=422, repeat_url=repeat_url, **more)
     done: SavedRequest = form.instance
+    importing.end(request, done)
     names = {"team": request.team.slug, "uuid": done.id}
     match then:
         case "run":
@@ -149,6 +153,8 @@ def _page(
     )
     schedule = getattr(shown, "schedule", None)
     here = reverse(f"requests_builder:{'request_new' if is_new else 'request'}", kwargs=names)
+    if imported := more.get("imported"):
+        here = f"{here}?{urlencode({'imported': imported})}"
     new_connection = reverse("connections:new", kwargs={"team": request.team.slug})
     context = {
         "form": form,

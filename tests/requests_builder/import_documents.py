@@ -71,7 +71,7 @@ POSTMAN: dict[str, Any] = {
                                     "raw": '{"id": "{{$guid}}"}',
                                     "options": {"raw": {"language": "json"}},
                                 },
-                                "url": "{{baseUrl}}/v1/contacts",
+                                "url": "https://api.crm.example/v1/contacts",
                             },
                         }
                     ],

@@ -308,8 +308,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 REFUSED: list[tuple[str, str]] = [
-    ("", "neither JSON nor YAML"),
-    ("   ", "neither JSON nor YAML"),
+    ("", "nothing in it"),
+    ("   ", "nothing in it"),
     ("hello there", "neither JSON nor YAML"),
     ("<html></html>", "neither JSON nor YAML"),
     ('{"a": 1,}', "line 1, column"),
@@ -388,7 +388,7 @@ def test_a_large_example_that_everything_refers_to_is_not_copied_everywhere() ->
         "openapi": "3.0.0",
         "components": {"requestBodies": {"B": {"content": media}}},
         "paths": {
-            f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(300)
+            f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(2_000)
         },
     }
     began = time.monotonic()
@@ -398,6 +398,45 @@ def test_a_large_example_that_everything_refers_to_is_not_copied_everywhere() ->
     assert time.monotonic() - began < 10
     assert all(len(found.draft.body.text) < 100 for found in contents.entries if found.draft)
     assert "too long" in " ".join(contents.entries[0].notes)
+
+
+def test_schemas_that_are_made_of_many_others_take_little_time() -> None:
+    schemas: dict[str, Any] = {
+        f"S{level}x{number}": {
+            "allOf": [{"$ref": f"#/components/schemas/S{level + 1}x{n}"} for n in range(10)]
+        }
+        for level in range(8)
+        for number in range(10)
+    }
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S0x0"}}}}
+    paths = {f"/{number}": {"post": {"requestBody": body}} for number in range(50)}
+    began = time.monotonic()
+
+    contents_of({"openapi": "3.0.0", "components": {"schemas": schemas}, "paths": paths})
+
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["{{" + " " * 1_000_000, "{{" * 500_000, "https://a.example/?" + "{{" * 500_000, ":a/" * 300_000],
+    ids=["blanks", "braces", "braces in a query", "steps"],
+)
+def test_long_texts_are_read_in_one_pass(url: str) -> None:
+    item = [{"name": "x", "request": {"url": {"raw": url, "query": [{"key": "q", "value": url}]}}}]
+    began = time.monotonic()
+
+    contents_of({**POSTMAN, "item": item})
+
+    assert time.monotonic() - began < 5
+
+
+def test_requests_beyond_those_that_are_shown_are_not_even_read() -> None:
+    item = [{"name": "", "request": "a"}] * 200_000
+    began = time.monotonic()
+
+    assert "200,000 requests" in contents_of({**POSTMAN, "item": item}).notes[0]
+    assert time.monotonic() - began < 5
 
 
 def test_more_requests_than_can_be_shown_are_cut_and_it_is_said() -> None:

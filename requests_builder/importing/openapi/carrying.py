@@ -33,7 +33,7 @@ def body_of(
         header = [] if essence == "application/json" else [("Content-Type", media_type)]
         written, notes = _json(example, chosen, examples)
         return Body("json", written), header, notes
-    written = example if isinstance(example, str) and len(example) <= _LONGEST else ""
+    written = example if isinstance(example, str) and budget.affords(example, _LONGEST) else ""
     notes = (
         []
         if written
@@ -80,15 +80,12 @@ def _json(example: Any, chosen: dict[str, Any], examples: Examples) -> tuple[str
         if type_of(schema) == "object" and isinstance(example, dict):
             left = [name for name in examples.properties(schema)[1] if name not in example]
             notes = optional_note("these fields of the body are", left)
+    if not examples.budget.affords(example, _LONGEST):
+        return "{}", ["The document's example of the body is too long to be taken along: write it."]
     if isinstance(example, str) and example.lstrip()[:1] in ("{", "["):
         # An example that is written as text.
-        written = text(example)
-    else:
-        written = text(json.dumps({} if example is None else example, ensure_ascii=False, indent=2))
-    if len(written) > min(_LONGEST, examples.budget.characters):
-        return "{}", ["The document's example of the body is too long to be taken along: write it."]
-    examples.budget.characters -= len(written)
-    return written, notes
+        return text(example), notes
+    return text(json.dumps({} if example is None else example, ensure_ascii=False, indent=2)), notes
 
 
 def _form(
@@ -99,7 +96,7 @@ def _form(
     properties, optional = examples.properties(schema)
     files = [name for name, inner in properties.items() if _is_file(inner)]
     pairs = tuple(
-        (text(name), _typed(given[name] if name in given else examples.of(inner)))
+        (text(name)[:200], _typed(given[name] if name in given else examples.of(inner), examples.budget))
         for name, inner in properties.items()
         if name not in files
     )
@@ -116,5 +113,5 @@ def _is_file(schema: dict[str, Any]) -> bool:
     return "binary" in (schema.get("format"), items.get("format")) or schema.get("type") == "file"
 
 
-def _typed(value: Any) -> str:
-    return text(value)[:_LONGEST]
+def _typed(value: Any, budget: Budget) -> str:
+    return text(value) if budget.affords(value, _LONGEST) else ""

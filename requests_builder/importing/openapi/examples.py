@@ -27,8 +27,29 @@ _OF_FORMAT = {
 class Budget:
     """How much may be made up for one document, whose schemas may be wide, deep and used everywhere."""
 
-    values: int = 200_000
+    values: int = 60_000
     characters: int = 5_000_000
+
+    def affords(self, value: Any, longest: int) -> bool:
+        """Whether a value is short enough to be written out, also in view of all that was; it is paid for.
+
+        Looks at no more of it than that, so that a long one costs no more than a short one.
+        """
+        room = longest
+        waiting = [value]
+        while waiting and room > 0 and self.characters > 0:
+            each = waiting.pop()
+            # Indentation and marks are about as long again.
+            cost = 8 + (len(each) if isinstance(each, str | list | dict) else 0)
+            room -= cost
+            self.characters -= min(cost, longest)
+            if room <= 0:
+                break
+            if isinstance(each, dict):
+                waiting += [*each, *each.values()]
+            elif isinstance(each, list):
+                waiting += each
+        return room > 0 and self.characters > 0
 
 
 class Examples:
@@ -58,6 +79,9 @@ class Examples:
 
     def merged(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The schema with what its allOf adds, and with the first of its alternatives."""
+        self.budget.values -= 1 + len(mapping(schema.get("properties"))) // 20
+        if self.budget.values < 0:
+            return schema
         parts = self.references.all(schema.get("allOf"), 50)
         for word in ("oneOf", "anyOf"):
             alternatives = [
@@ -135,4 +159,4 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 def _names(given: Any) -> list[str]:
-    return [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+    return [name for name in given[:1_000] if isinstance(name, str)] if isinstance(given, list) else []

@@ -42,11 +42,11 @@ def parse_openapi(document: dict[str, Any]) -> Contents:
     _, notes = server_of(document.get("servers"))
     budget = Budget()
     references = References(document)
-    entries = [
-        _entry(operation, document, budget, is_swagger=is_swagger)
-        for operation in _operations(document, references)
-    ]
-    kept, cut = first_entries(entries, KIND)
+    kept, cut = first_entries(
+        _operations(document, references),
+        lambda operation: _entry(operation, document, budget, is_swagger=is_swagger),
+        KIND,
+    )
     title = line(mapping(document.get("info")).get("title"), 100)
     return Contents(KIND, title, kept, (*notes, *cut, *_note_on_foreign(references)))
 

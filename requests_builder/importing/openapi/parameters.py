@@ -1,6 +1,5 @@
 """Parameters in the path, the query and the headers."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,7 +84,7 @@ def optional_note(what: str, names: list[str]) -> list[str]:
 
 
 def _in_query(name: str, value: Any, parameter: dict[str, Any]) -> list[str]:
-    written = quote(name, safe="[]~")
+    written = quote(name[:200], safe="[]~")
     if value is None:
         return [f"{written}={variable(name)}"]
     if isinstance(value, dict):
@@ -103,5 +102,5 @@ def _in_query(name: str, value: Any, parameter: dict[str, Any]) -> list[str]:
 
 
 def _encoded(value: Any) -> str:
-    plain = json.dumps(value) if isinstance(value, dict | list) else line(value, 500)
-    return quote(plain, safe="~:@")
+    # A list in a list is written in many ways, none of which is usual.
+    return quote(line(value, 500), safe="~:@")

@@ -6,9 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from requests_builder.importing.addresses import with_scheme
+from requests_builder.importing.authorizations import Found
 from requests_builder.importing.contents import Contents, Entry, entry_of, first_entries
 from requests_builder.importing.credentials import with_credentials_apart
-from requests_builder.importing.drafts import Imported, Pair, Refused, RequestDraft, with_notes
+from requests_builder.importing.drafts import (
+    Imported,
+    Pair,
+    Refused,
+    RequestDraft,
+    secrets_of,
+    texts_of,
+    with_notes,
+)
 from requests_builder.importing.headers import kept_headers
 from requests_builder.importing.names import VARIABLE, renamed, variable, variable_name
 from requests_builder.importing.untrusted import line, mapping, rows, text
@@ -27,15 +36,14 @@ class _Place:
     """Where a request stands: its folder, and what it inherits."""
 
     folder: str
-    auth: Any
+    proof: Found
 
 
 def parse_postman(document: dict[str, Any]) -> Contents:
     """The requests of a collection; those that cannot be taken say why."""
     known = _variables(document)
-    top = _Place("", document.get("auth"))
-    entries = [_entry(item, place, known) for item, place in _items(document, top)]
-    kept, notes = first_entries(entries, KIND)
+    top = _Place("", authorization_of(mapping(document.get("auth"))))
+    kept, notes = first_entries(_items(document, top), lambda found: _entry(*found, known), KIND)
     if document.get("event"):
         notes = (*notes, f"The collection has scripts. {_SCRIPTS}")
     name = line(mapping(document.get("info")).get("name"), 100)
@@ -48,8 +56,8 @@ def _items(holder: dict[str, Any], place: _Place, depth: int = 0) -> Iterator[tu
             yield item, place
         elif depth < _DEEPEST:
             name = line(item.get("name"), 60) or "Folder"
-            auth = item["auth"] if isinstance(item.get("auth"), dict) else place.auth
-            yield from _items(item, _Place(f"{place.folder} / {name}".removeprefix(" / "), auth), depth + 1)
+            proof = authorization_of(item["auth"]) if isinstance(item.get("auth"), dict) else place.proof
+            yield from _items(item, _Place(f"{place.folder} / {name}".removeprefix(" / "), proof), depth + 1)
 
 
 def _entry(item: dict[str, Any], place: _Place, known: dict[str, Pair]) -> Entry:
@@ -70,8 +78,7 @@ def _imported(
     body, needs_header = body_of(mapping(request.get("body")), headers)
     if not needs_header:
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
-    auth = request["auth"] if isinstance(request.get("auth"), dict) else place.auth
-    found = authorization_of(mapping(auth))
+    found = authorization_of(request["auth"]) if isinstance(request.get("auth"), dict) else place.proof
     profile = mapping(item.get("protocolProfileBehavior"))
     draft = RequestDraft(
         method=method,
@@ -100,9 +107,8 @@ def _variables(document: dict[str, Any]) -> dict[str, Pair]:
 def _with_variables(imported: Imported, known: dict[str, Pair]) -> Imported:
     """With the collection's variables that the request uses; secret ones by their names only."""
     draft = imported.draft
-    texts = [draft.url, draft.body.text, draft.body.variables, str(draft.authorization)]
-    texts += [piece for pair in (*draft.headers, *draft.body.pairs) for piece in pair]
-    used = dict.fromkeys(found[1] for piece in texts for found in VARIABLE.finditer(piece))
+    texts = [*texts_of(draft), *secrets_of(draft)]
+    used = dict.fromkeys(found[1].strip() for piece in texts for found in VARIABLE.finditer(piece))
     notes = [
         f"{{{{{name}}}}} is made up by Postman at each call, and unknown here: replace it."
         for name in used
@@ -182,7 +188,7 @@ def _with_query(url: str, pairs: list[Pair]) -> str:
 
 
 def _typed(value: str) -> str:
-    pieces = re.split(r"(\{\{.*?\}\})", value)
+    pieces = re.split(r"(\{\{[^{}]{1,300}\}\})", value)
     return "".join(
         piece
         if piece.startswith("{{")
