@@ -36,11 +36,9 @@ def read_document(text: str) -> Any:
         document = json.loads(stripped)
     except json.JSONDecodeError as error:
         message = error.msg[:1].lower() + error.msg[1:]
-        raise Refused(
-            f"The file is not JSON: {message} at line {error.lineno}, column {error.colno}."
-        ) from None
+        raise Refused(f"This is not JSON: {message} at line {error.lineno}, column {error.colno}.") from None
     except (RecursionError, ValueError):
-        raise Refused("The file is not JSON that can be read: it is nested too deeply.") from None
+        raise Refused("This is not JSON that can be read: it is nested too deeply.") from None
     _check_depth(document)
     return document
 

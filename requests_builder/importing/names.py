@@ -4,7 +4,14 @@ import re
 
 VARIABLE = re.compile(r"\{\{([^{}]{1,200})\}\}")
 # Names that mean something of their own in `{{ ... }}`.
-_TAKEN = frozenset({"connection", "last_run", "now", "run", "start", "today", "tomorrow", "yesterday"})
+_TAKEN = frozenset({"connection", "last_run", "now", "run", "timezone", "today", "tomorrow", "yesterday"})
+# What Postman makes up at each call, and what says the same here.
+_MADE_UP = {
+    "$guid": "run.id",
+    "$randomUUID": "run.id",
+    "$timestamp": "now | unix",
+    "$isoTimestamp": "now | iso",
+}
 
 
 def variable_name(name: str) -> str:
@@ -21,9 +28,12 @@ def variable(name: str) -> str:
 
 
 def renamed(text: str) -> str:
-    """The text with the variables in it under names of ours. Dynamic ones of Postman, `$guid`, stay."""
+    """The text with the variables in it under names of ours; what only Postman can make up stays as it is."""
 
     def replacement(found: re.Match[str]) -> str:
-        return found[0] if found[1].lstrip().startswith("$") else variable(found[1])
+        name = found[1].strip()
+        if name in _MADE_UP:
+            return f"{{{{ {_MADE_UP[name]} }}}}"
+        return found[0] if name.startswith("$") else variable(name)
 
     return VARIABLE.sub(replacement, text)

@@ -51,9 +51,9 @@ def read_yaml(text: str, *, deepest: int) -> Any:
         # Not the error as it prints itself: that quotes the line, and a secret may stand there.
         mark = error.problem_mark or error.context_mark
         at = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Refused(f"The file is neither JSON nor YAML: {error.problem or error.context}{at}.") from None
+        raise Refused(f"This is neither JSON nor YAML: {error.problem or error.context}{at}.") from None
     except (yaml.YAMLError, ValueError):
-        raise Refused("The file is neither JSON nor YAML: it holds a character that no text has.") from None
+        raise Refused("This is neither JSON nor YAML: it holds a character that no text has.") from None
 
 
 class _Builder:

@@ -68,7 +68,7 @@ POSTMAN: dict[str, Any] = {
                                 "header": [{"key": "Content-Type", "value": "application/json"}],
                                 "body": {
                                     "mode": "raw",
-                                    "raw": '{"id": "{{$guid}}"}',
+                                    "raw": '{"id": "{{$guid}}", "name": "{{$randomFullName}}"}',
                                     "options": {"raw": {"language": "json"}},
                                 },
                                 "url": "https://api.crm.example/v1/contacts",

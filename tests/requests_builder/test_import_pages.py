@@ -148,7 +148,7 @@ def test_one_opens_in_the_builder_filled_and_its_secret_stays_on_the_server(sign
     form = response.context["form"]
     assert form["name"].value() == "Make one"
     assert form["method"].value() == "POST"
-    assert form["body"].value() == '{"id": "{{$guid}}"}'
+    assert form["body"].value() == '{"id": "{{ run.id }}", "name": "{{$randomFullName}}"}'
     assert form["api_key_name"].value() == "X-Admin-Key"
     assert "k-false" not in response.content.decode()
     assert "From the imported file. Leave this blank to keep it" in text(response)

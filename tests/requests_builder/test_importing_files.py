@@ -44,7 +44,7 @@ def test_a_collection_gives_its_requests_with_their_folders() -> None:
         ("", "Upload"),
         ("", "Signed"),
     ]
-    assert "The collection has scripts" in contents.notes[0]
+    assert "The collection's own scripts" in contents.notes[0]
 
 
 def test_rows_that_are_off_are_left_out_and_variables_come_along() -> None:
@@ -67,7 +67,7 @@ def test_variables_of_a_path_are_filled_or_left_to_be_filled() -> None:
 
 
 def test_each_kind_of_body_is_taken() -> None:
-    assert draft(POSTMAN, "Make one").body.text == '{"id": "{{$guid}}"}'
+    assert draft(POSTMAN, "Make one").body.text == '{"id": "{{ run.id }}", "name": "{{$randomFullName}}"}'
     assert draft(POSTMAN, "Make one").body.kind == "json"
     assert (draft(POSTMAN, "Log in").body.kind, draft(POSTMAN, "Log in").body.pairs) == (
         "form",
@@ -82,7 +82,7 @@ def test_what_cannot_be_taken_is_said() -> None:
     assert "AWS signature authorization cannot be used" in " ".join(entry(POSTMAN, "Signed").notes)
     notes = " ".join(entry(POSTMAN, "Make one").notes)
     assert "scripts" in notes
-    assert "{{$guid}} is made up by Postman" in notes
+    assert "{{$randomFullName}} is made up by Postman" in notes
 
 
 def test_oauth_asks_for_a_connection_and_tells_its_facts() -> None:

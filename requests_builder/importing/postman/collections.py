@@ -28,7 +28,7 @@ from .carrying import body_of
 KIND = "Postman collection"
 _DEEPEST = 30
 _LONGEST_VALUE = 2_000
-_SCRIPTS = "Its scripts (before the request, and tests) were not taken: nothing of them is run here."
+_SCRIPTS = "scripts (before the request, and tests) were not taken: nothing of them is run here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parse_postman(document: dict[str, Any]) -> Contents:
     top = _Place("", authorization_of(mapping(document.get("auth"))))
     kept, notes = first_entries(_items(document, top), lambda found: _entry(*found, known), KIND)
     if document.get("event"):
-        notes = (*notes, f"The collection has scripts. {_SCRIPTS}")
+        notes = (*notes, f"The collection's own {_SCRIPTS}")
     name = line(mapping(document.get("info")).get("name"), 100)
     return Contents(KIND, name, kept, notes)
 
@@ -91,7 +91,7 @@ def _imported(
     )
     imported = with_credentials_apart(Imported(draft, (*notes, *dropped, *found.notes)))
     if rows(item.get("event")):
-        imported = with_notes(imported, _SCRIPTS)
+        imported = with_notes(imported, f"Its {_SCRIPTS}")
     return _with_variables(imported, known)
 
 
