@@ -110,6 +110,8 @@ def test_a_file_of_100_mb_is_refused_with_a_sentence(signed_in: Client) -> None:
 
     assert response.status_code == 422
     assert "The file is larger than 10 MB" in text(response)
+    # It was dropped as it came: neither memory nor a disk has held it.
+    assert not response.wsgi_request.FILES
 
 
 def test_a_file_whose_requests_repeat_something_long_is_refused(signed_in: Client) -> None:

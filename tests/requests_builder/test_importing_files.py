@@ -171,7 +171,7 @@ def test_operations_come_by_their_tags_with_the_names_that_they_have() -> None:
         ("stores", "POST /stores/{store.id}/form", ""),
         ("part", "POST /part", ""),
     ]
-    assert "region is eu; there is also us." in contents.notes
+    assert "In the address, region is eu; there is also us." in contents.notes
     assert "sandbox.pets.example" in " ".join(contents.notes)
 
 

@@ -34,7 +34,7 @@ def _filled(server: dict[str, Any]) -> tuple[str, list[str]]:
         choices = described.get("enum")
         if chosen and isinstance(choices, list) and len(choices) > 1:
             others = ", ".join(line(each, 40) for each in choices[:8] if each != chosen)
-            notes.append(f"{found[1][:40]} is {chosen}; there is also {others}.")
+            notes.append(f"In the address, {found[1][:40]} is {chosen}; there is also {others}.")
         return chosen or variable(found[1])
 
     url = re.sub(r"\{([^{}]{1,100})\}", value, text(server.get("url")).strip()).rstrip("/")
