@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from requests_builder import snippets
-from requests_builder.importing import Body, RequestDraft, is_secret_parameter, parse_curl
+from requests_builder.importing import Body, Pair, RequestDraft, is_secret_parameter, parse_curl
 from requests_builder.rendering import (
     ApiKey,
     Basic,
@@ -150,6 +150,10 @@ def test_copied_as_curl_and_pasted_again_it_means_the_same(line: Line) -> None:
     assert without_secrets(after) == without_secrets(before)
 
 
+def with_one_line_end(pairs: tuple[Pair, ...]) -> list[Pair]:
+    return [(name.replace("\r\n", "\n"), text.replace("\r\n", "\n")) for name, text in pairs]
+
+
 def test_no_value_becomes_a_command_of_a_shell(tmp_path: Path) -> None:
     commands = [snippets.curl(draft) for draft in CASES.values()]
     names = {"PASSWORD": "p", "TOKEN": "t"} | {
@@ -162,10 +166,8 @@ def test_no_value_becomes_a_command_of_a_shell(tmp_path: Path) -> None:
     for (name, draft), run in zip(CASES.items(), runs, strict=True):
         again = read_again(run)
         # A pasted command has one kind of line end.
-        pairs = tuple(
-            (key.replace("\r\n", "\n"), text.replace("\r\n", "\n")) for key, text in draft.body.pairs
-        )
-        assert (again.body.pairs, again.method) == (pairs, draft.method), name
+        assert with_one_line_end(again.body.pairs) == with_one_line_end(draft.body.pairs), name
+        assert again.method == draft.method, name
         if draft.body.kind in ("raw", "json"):
             assert draft.body.text in run, name
         if draft.headers:
