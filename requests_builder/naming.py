@@ -21,11 +21,11 @@ def name_from(url: str, taken: Container[str] = ()) -> str:
         parts = urlsplit(_VARIABLE.sub("", url.strip()))
         host = parts.hostname or ""
     except ValueError:
-        return _free("Request", taken)
+        return free_name("Request", taken)
     words = [_worded(part) for part in parts.path.split("/")]
     word = next((word for word in reversed(words) if word and not _PASSING.fullmatch(word)), "")
     what = word[:1].upper() + word[1:]
-    return _free(" of ".join(part for part in (what, host) if part)[:MAX_LENGTH] or "Request", taken)
+    return free_name(" of ".join(part for part in (what, host) if part)[:MAX_LENGTH] or "Request", taken)
 
 
 def _worded(part: str) -> str:
@@ -33,6 +33,8 @@ def _worded(part: str) -> str:
     return " ".join(re.sub(r"[^\w.-]+|[_-]+", " ", text).split())
 
 
-def _free(name: str, taken: Container[str]) -> str:
-    numbered = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
-    return next(candidate for candidate in numbered if candidate not in taken)
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it if it is taken; never longer than 100."""
+    stem = name[:MAX_LENGTH].strip() or "Request"
+    numbered = itertools.chain([name], (f"{stem} {number}" for number in itertools.count(2)))
+    return next(candidate for candidate in numbered if candidate and candidate not in taken)

@@ -66,11 +66,14 @@ def keep(
         kept = StoredSample.objects.create(
             team=team, user=user, created_at=now, kept_until=now + KEPT, content=json.dumps(content)
         )
-        own = StoredSample.objects.filter(team=team, user=user).order_by("-created_at", "-id")
-        StoredSample.objects.filter(
-            pk__in=list(own.values_list("pk", flat=True)[MOST_OF_ONE_READER:])
-        ).delete()
+        drop_oldest(team, user)
     return kept.pk
+
+
+def drop_oldest(team: Team, user: User) -> None:
+    """Remove what one reader has too much of; what is used again is new again."""
+    own = StoredSample.objects.filter(team=team, user=user).order_by("-created_at", "-id")
+    StoredSample.objects.filter(pk__in=list(own.values_list("pk", flat=True)[MOST_OF_ONE_READER:])).delete()
 
 
 def find(team: Team, user: User, sample_id: UUID | str | None, *, now: datetime) -> Sample | None:
@@ -86,6 +89,9 @@ def find(team: Team, user: User, sample_id: UUID | str | None, *, now: datetime)
         content = json.loads(stored.content or "{}")
     except DecryptionFailed:
         # The key was taken from the ring meanwhile. Pressing Run again helps.
+        return None
+    if "url" not in content:
+        # What somebody imports lies here, too (requests_builder.imports).
         return None
     return Sample(
         id=stored.pk,

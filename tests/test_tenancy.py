@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import invitations
 from accounts.models import Membership, Role, Team, User
 from connections.models import Notice, NoticeKind, TeamPreset
-from requests_builder import samples
+from requests_builder import importing, imports, samples
 from requests_builder.models import Run, Schedule, Trigger
 from tests import factories
 from tests.factories import (
@@ -113,6 +113,14 @@ def answer(team: Team) -> dict[str, Any]:
     return {"uuid": kept}
 
 
+def imported(team: Team) -> dict[str, Any]:
+    """A file that the newest member has brought: it is found by nobody else."""
+    membership = Membership.objects.filter(team=team).order_by("pk").last()
+    user = membership.user if membership else member_of(team, Role.EDITOR)
+    contents = importing.parse_any("curl https://api.example/x")
+    return {"uuid": imports.keep(team, user, contents, now=timezone.now()).id}
+
+
 def table(team: Team) -> dict[str, Any]:
     return {"uuid": TableFactory(team=team).pk}
 
@@ -150,7 +158,9 @@ WALL = {
     "requests_builder:dashboard": Door(get=VIEWER),
     "requests_builder:request_list": Door(get=VIEWER),
     "requests_builder:request_new": Door(get=EDITOR, post=EDITOR),
-    "requests_builder:request_import": Door(post=EDITOR),
+    "requests_builder:request_import": Door(get=EDITOR, post=EDITOR),
+    "requests_builder:request_import_curl": Door(post=EDITOR),
+    "requests_builder:request_pick": Door(get=EDITOR, post=EDITOR, arguments=imported),
     "requests_builder:pagination_check": Door(post=EDITOR),
     "requests_builder:body_check": Door(post=EDITOR),
     "requests_builder:request_copy": Door(post=VIEWER),

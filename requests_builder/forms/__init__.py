@@ -6,9 +6,11 @@ authorization    its fields for a credential
 pagination       its fields for the pages of an answer
 mapping          its field for what becomes of the records
 pairs            rows of a name and a value
+importing        the form that a file of requests comes in by
 schedule         when a request runs by itself
 """
 
+from .importing import ImportForm
 from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
@@ -18,6 +20,7 @@ __all__ = [
     "COMMON_METHODS",
     "NAME_TAKEN",
     "PAGINATION_LABELS",
+    "ImportForm",
     "MappingTrialForm",
     "SavedRequestForm",
     "ScheduleForm",

@@ -40,7 +40,8 @@ class AuthorizationFields(forms.Form):
         self._stored_url = stored.url
         for name in ("bearer_token", "password", "api_key_value"):
             if self._SECRET_OF_KIND.get(AuthorizationKind(self._stored_kind or "none")) == name:
-                self.fields[name].help_text = "Stored. Leave this blank to keep it; it is never shown."
+                where = "From the imported file" if stored._state.adding else "Stored"
+                self.fields[name].help_text = f"{where}. Leave this blank to keep it; it is never shown."
 
     @property
     def has_another_secret(self) -> bool:
@@ -79,6 +80,10 @@ class AuthorizationFields(forms.Form):
                     self.add_error("connection", "Choose a connection, or make one with New.")
         return rendering.NoAuthorization()
 
+    def _may_keep_secret(self, url: str) -> bool:
+        """Whether it may go to this address: the host it was stored for, or anywhere from one's own file."""
+        return self.instance._state.adding or origin(url) == origin(self._stored_url)
+
     def _read_secret(self) -> str | None:
         try:
             secret: str | None = self.instance.secret
@@ -95,7 +100,7 @@ class AuthorizationFields(forms.Form):
         if kind == self._stored_kind:
             if self._stored_secret is None:
                 self.add_error(field, "Enter it again: the stored one cannot be read any more.")
-            elif origin(cleaned.get("url", self._stored_url)) == origin(self._stored_url):
+            elif self._may_keep_secret(cleaned.get("url", self._stored_url)):
                 return self._stored_secret
             else:
                 self.add_error(

@@ -58,6 +58,13 @@ def with_credentials_apart(imported: Imported) -> Imported:
         f"The header {name} stays under Headers, where everybody in the team can read it."
         for name in dict.fromkeys(left)
     ]
+    exposed = [
+        name for name, value in parameters_of(imported.draft.url) if is_secret_parameter(name) and value
+    ]
+    notes += [
+        f"The parameter {name} stays in the URL, where everybody in the team can read it."
+        for name in dict.fromkeys(exposed)
+    ]
     return with_notes(imported, *notes)
 
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from requests_builder.rendering import (
+    ApiKey,
     Authorization,
+    Basic,
+    Bearer,
     NoAuthorization,
 )
 
@@ -48,6 +51,8 @@ class RequestDraft:
     timeout_seconds: int | None = None
     follow_redirects: bool | None = None
     name: str = ""
+    # Values of `{{ name }}`s in it.
+    variables: tuple[Pair, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,24 @@ class Imported:
 
     draft: RequestDraft
     notes: tuple[str, ...] = ()
+
+
+def texts_of(draft: RequestDraft) -> list[str]:
+    """All that stands in a draft in the open."""
+    texts = [draft.url, draft.body.text, draft.body.variables]
+    return texts + [text for pair in (*draft.headers, *draft.body.pairs) for text in pair]
+
+
+def secrets_of(draft: RequestDraft) -> list[str]:
+    """What its authorization consists of."""
+    match draft.authorization:
+        case Bearer(token=token):
+            return [token]
+        case Basic(username=username, password=password):
+            return [username, password]
+        case ApiKey(value=value):
+            return [value]
+    return []
 
 
 def with_notes(imported: Imported, *notes: str) -> Imported:

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from requests_builder.rendering import ApiKey, Basic, Bearer
-
-from .drafts import RequestDraft
+from .drafts import RequestDraft, secrets_of, texts_of
 
 _MOST_NAMED = 12
 _PLACEHOLDER = re.compile(
@@ -20,19 +18,9 @@ _IN_PATH = re.compile(r"(?<!\{)\{[A-Za-z_][\w.-]{0,60}\}(?!\})|(?<=/):[A-Za-z_]\
 
 def note_on_placeholders(draft: RequestDraft, variables: Iterable[str] = ()) -> tuple[str, ...]:
     """One sentence that names everything to be replaced, or none. `variables`: those of a shell."""
-    texts = [draft.url, draft.body.text, draft.body.variables]
-    texts += [text for pair in (*draft.headers, *draft.body.pairs) for text in pair]
-    secrets: list[str] = []
-    match draft.authorization:
-        case Bearer(token=token):
-            secrets = [token]
-        case Basic(username=username, password=password):
-            secrets = [username, password]
-        case ApiKey(value=value):
-            secrets = [value]
     is_xml = draft.body.kind == "xml"
     found = list(dict.fromkeys(variables))
-    for text in [*texts, *secrets]:
+    for text in [*texts_of(draft), *secrets_of(draft)]:
         found += [
             name
             for name in _PLACEHOLDER.findall(text)

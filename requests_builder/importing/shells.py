@@ -7,8 +7,11 @@ somebody's machine is unknown here, and nothing is executed. windows.py does the
 import re
 from dataclasses import dataclass, field
 
+from .ansi import ansi_unescaped
 from .drafts import Refused
 
+# Web pages put some of these between words, where a terminal has a blank.
+_BLANKS_OF_PAGES = "\u00a0\u2007\u2009\u202f\u3000\u200b\ufeff"
 # What ends a command, or sends its output somewhere.
 _OPERATORS = re.compile(r"\|\|?|&&|;|&(?=\s|$)|\n")
 _REDIRECTION = re.compile(r"\d*(?:>>?&?|&>>?)[ \t]*(?:&?[-\d]|[^\s|;&]+)?")
@@ -20,8 +23,6 @@ _NOT_BLANK = re.compile(r"\S|$")
 # Characters of a `$(...)` that is looked for; without an end, reading would take its time for each of many.
 _LONGEST_COMMAND = 2_000
 _PROMPT = re.compile(r"(?:[$%>#]|PS [^>\n]{0,200}>|[A-Z]:[^>\n]{0,200}>)[ \t]+(?=curl)", re.IGNORECASE)
-_SIMPLE_ESCAPES = dict(zip("abefnrtvE\\'\"?", "\a\b\x1b\f\n\r\t\v\x1b\\'\"?", strict=True))
-_NUMBERED = re.compile(r"x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|U[0-9A-Fa-f]{1,8}|[0-7]{1,3}|c.", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class _Reader:
                 self._double_quoted()
             case "$" | "`":
                 self._substitution()
-            case " " | "\t":
+            case _ if character in " \t" or character in _BLANKS_OF_PAGES:
                 self._end_word()
                 self.at += 1
             case "#" if not self.has_word:
@@ -202,13 +203,31 @@ class _Reader:
             self.at += 1
             return True
         rest = self.text[operator.end() :].strip()
-        if rest.startswith("curl "):
+        if operator[0] == "|" and re.match(r"curl\s", rest):
+            return self._piped(operator.end())
+        if re.match(r"curl\s", rest):
             raise Refused("There are several commands. Paste one cURL command at a time.")
         if rest:
             self.found.notes.append(
                 f"What follows {operator[0]} is another command and was left out: {shortened(rest)}"
             )
         return False
+
+    def _piped(self, end: int) -> bool:
+        """What stands before `| curl`: a text for its input, if it is `echo` that says it."""
+        self._end_word()
+        words = self.found.words
+        if "curl" in words:
+            raise Refused("There are several commands. Paste one cURL command at a time.")
+        if words[:1] != ["echo"]:
+            raise Refused(
+                "The body comes from another command through |, which is not run here. Put the text itself "
+                "after -d."
+            )
+        self.found.stdin = " ".join(word for word in words[1:] if word != "-n") + "\n"
+        words.clear()
+        self.at = end
+        return True
 
     def _line_end(self) -> bool:
         self._end_word()
@@ -276,46 +295,6 @@ class _Reader:
                 lines.append(line + "\n")
             self.found.stdin = "".join(lines)
         self.heredocs = []
-
-
-def ansi_unescaped(text: str) -> str:
-    """The text inside `$'...'`. Browsers write what is not ASCII as UTF-16 units: \\ud83d\\ude00."""
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(text):
-        if text[at] != "\\" or at + 1 >= len(text):
-            following = text.find("\\", at + 1)
-            following = len(text) if following < 0 else following
-            pieces.append(text[at:following].encode("utf-8", "surrogatepass"))
-            at = following
-        elif text[at + 1] in _SIMPLE_ESCAPES:
-            pieces.append(_SIMPLE_ESCAPES[text[at + 1]].encode())
-            at += 2
-        elif numbered := _NUMBERED.match(text, at + 1):
-            pieces.append(_numbered(numbered[0]))
-            at = numbered.end()
-        else:
-            pieces.append(b"\\")
-            at += 1
-    return _decoded(b"".join(pieces))
-
-
-def _numbered(escape: str) -> bytes:
-    kind, digits = escape[0], escape[1:]
-    if kind == "c":
-        return bytes([ord(digits) & 0x1F]) if digits.isascii() else digits.encode()
-    if kind in "uU":
-        number = min(int(digits, 16), 0x10FFFF)
-        return chr(number).encode("utf-8", "surrogatepass")
-    return bytes([int(digits, 16) & 0xFF if kind == "x" else int(escape, 8) & 0xFF])
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        text = raw.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        text = raw.decode("utf-8", "replace")
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _end_of_parenthesis(text: str, start: int) -> int:

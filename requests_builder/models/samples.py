@@ -1,4 +1,4 @@
-"""The answer of the last Run in a builder, for as long as somebody works with it."""
+"""What somebody has before them for a while: the answer of the last Run, or a file of requests."""
 
 import uuid
 
@@ -9,7 +9,7 @@ from connections.encryption import EncryptedTextField
 
 
 class Sample(models.Model):
-    """One answer, as its reader saw it; nobody else in the team finds it, and it ends by itself.
+    """One answer or file, as its reader saw it; nobody else in the team finds it, and it ends by itself.
 
     A row and not a file: every web process on every machine finds it, and the wall between teams is a query.
     """
@@ -19,7 +19,7 @@ class Sample(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="samples")
     created_at = models.DateTimeField()
     kept_until = models.DateTimeField(db_index=True)
-    # The answer as JSON, packed: see requests_builder.samples.
+    # As JSON, packed: see requests_builder.samples and requests_builder.imports.
     content = EncryptedTextField()
 
     class Meta:

@@ -73,7 +73,7 @@ def joined(*pieces: str | Secret) -> Text:
 def message_of(draft: RequestDraft) -> Message:
     """The message that a draft is, with what the builder adds where nothing was typed."""
     basic: tuple[str, Text] | None = None
-    headers = [(name, _header_text(name, value)) for name, value in draft.headers]
+    headers: list[tuple[str, Text]] = []
     named = {name.lower() for name, _ in draft.headers}
     match draft.authorization:
         case Bearer():
@@ -84,6 +84,7 @@ def message_of(draft: RequestDraft) -> Message:
             headers.append((name, (Secret(_variable_for(name, "API_KEY")),)))
     if draft.wants_connection:
         headers.append(("Authorization", ("Bearer ", Secret("ACCESS_TOKEN"))))
+    headers += [(name, _header_text(name, value)) for name, value in draft.headers]
     if "accept" not in named:
         headers.append(("Accept", (DEFAULT_HEADERS["accept"],)))
     body = draft.body
@@ -151,9 +152,15 @@ def _url_of(draft: RequestDraft) -> Text:
 
 
 def _written(url: str) -> str:
-    """As it goes over the wire, but for variables, which stay readable."""
-    pieces = _VARIABLE.split(url.strip())
-    return "".join(piece if _VARIABLE.fullmatch(piece) else quote(piece, safe=URL_SAFE) for piece in pieces)
+    """As it goes over the wire, but for the host, and variables, which stay readable."""
+    scheme, separator, rest = url.strip().partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else ""
+    pieces = _VARIABLE.split(rest[len(host) :] if separator else scheme)
+    written = "".join(
+        piece if _VARIABLE.fullmatch(piece) else quote(piece, safe=URL_SAFE, errors="replace")
+        for piece in pieces
+    )
+    return f"{scheme}{separator}{host}{written}" if separator else written
 
 
 def _header_text(name: str, value: str) -> Text:

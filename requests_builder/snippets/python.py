@@ -42,9 +42,12 @@ def _headers(message: Message) -> list[str]:
 
 
 def _header_value(text: Text) -> str:
-    is_plain = all(isinstance(piece, Secret) or piece.isascii() for piece in text)
-    # Text would be sent as Latin-1 where it can be: that is what headers are.
-    return _expression(text) if is_plain else f"({_expression(text)}).encode('latin-1')"
+    plain = "".join(piece for piece in text if isinstance(piece, str))
+    if plain.isascii():
+        return _expression(text)
+    # Headers are Latin-1; what is not, no server can be sure of.
+    encoding = "latin-1" if all(character <= "\xff" for character in plain) else "utf-8"
+    return f"({_expression(text)}).encode('{encoding}')"
 
 
 def _body(message: Message) -> list[str]:

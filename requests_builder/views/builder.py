@@ -17,7 +17,7 @@ from accounts.models import Role
 from requests_builder import runs, tries
 from requests_builder.forms import COMMON_METHODS, SavedRequestForm
 from requests_builder.models import SavedRequest
-from requests_builder.views import answers, hosts, pagination
+from requests_builder.views import answers, hosts, importing, pagination
 
 
 @require_GET
@@ -33,8 +33,9 @@ def request_list(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def request_new(request: TeamRequest) -> HttpResponse:
-    """An empty builder; posted, the request is saved."""
-    return _builder(request, SavedRequest(team=request.team))
+    """An empty builder, or one with what was picked from a file; posted, the request is saved."""
+    saved, more = importing.begin(request)
+    return _builder(request, saved, **more)
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,14 +50,15 @@ def saved_request(request: TeamRequest, uuid: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     """**Run**: send what stands in the form once and show the answer; nothing is saved."""
-    saved, form = _trial(request, uuid)
+    saved, form, more = _trial(request, uuid)
     if not form.is_valid():
-        return _refused_trial(request, form, saved)
+        return _refused_trial(request, form, saved, more)
     now = timezone.now()
     with tries.watched(request.team, request.user, request.POST.get("try", ""), now=now) as watch:
         preview = runs.preview(form.instance, now=now, watch=watch)
     context = answers.answer_context(preview, form.cleaned_data["records_path"])
     context["sample_id"] = answers.kept(request, preview)
+    context |= more
     context |= pagination.suggestion_context(preview.suggested_pagination, form.instance.pagination)
     if request.htmx:
         return render(request, "requests_builder/answer.html", context)
@@ -67,14 +69,14 @@ def request_try(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
 @member_required(Role.EDITOR)
 def request_second_page(request: TeamRequest, uuid: UUID | None = None) -> HttpResponse:
     """**Test page 2**: send what stands in the form and what the pagination makes of it; nothing is saved."""
-    saved, form = _trial(request, uuid)
+    saved, form, more = _trial(request, uuid)
     if not form.is_valid():
-        return _refused_trial(request, form, saved)
+        return _refused_trial(request, form, saved, more)
     second_page = runs.try_second_page(form.instance, now=timezone.now())
     if request.htmx:
         context = {"second_page": second_page}
         return render(request, "requests_builder/builder/second_page.html", context)
-    return _page(request, form, saved, second_page=second_page)
+    return _page(request, form, saved, second_page=second_page, **more)
 
 
 @require_POST
@@ -118,13 +120,13 @@ def connection_choices(request: TeamRequest) -> HttpResponse:
     return render(request, "requests_builder/builder/authorization.html#connection_choices", context)
 
 
-def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
+def _builder(request: TeamRequest, saved: SavedRequest, **more: Any) -> HttpResponse:
     if request.method != "POST":
         # The way back from the provider, in a browser that opened no window.
         chosen = request.GET.get("connection")
         initial = {"connection": chosen, "authorization_kind": "oauth"} if chosen else {}
         form = SavedRequestForm(instance=saved, team=request.team, user=request.user, initial=initial)
-        return _page(request, form, saved, is_oauth_shown=bool(chosen))
+        return _page(request, form, saved, is_oauth_shown=bool(chosen), **more)
     if not request.membership.is_at_least(Role.EDITOR):
         raise PermissionDenied(f"Viewers look only. To change {saved}, ask an admin for the role Editor.")
     hosts.allow_asked(request)
@@ -133,8 +135,10 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     then = request.POST.get("then") or request.GET.get("then") or "save"
     if not (form.is_valid() and form.save_request()):
         repeat_url = f"{request.path}?{urlencode({'then': then})}"
-        return _page(request, form, saved, status=422, repeat_url=repeat_url, **hosts.question(request, form))
+        more |= hosts.question(request, form)
+        return _page(request, form, saved, status=422, repeat_url=repeat_url, **more)
     done: SavedRequest = form.instance
+    importing.end(request, done)
     names = {"team": request.team.slug, "uuid": done.id}
     match then:
         case "run":
@@ -146,19 +150,25 @@ def _builder(request: TeamRequest, saved: SavedRequest) -> HttpResponse:
     return redirect(reverse("requests_builder:request", kwargs=names))
 
 
-def _trial(request: TeamRequest, uuid: UUID | None) -> tuple[SavedRequest, SavedRequestForm]:
-    """What was typed, on the request that is stored if there is one; nothing is saved."""
-    found = get_object_or_404(request.team.saved_requests, id=uuid) if uuid else None
-    saved = found or SavedRequest(team=request.team)
+def _trial(request: TeamRequest, uuid: UUID | None) -> tuple[SavedRequest, SavedRequestForm, dict[str, Any]]:
+    """What was typed, on the request that is stored or was picked from a file if there is one.
+
+    Also what the page says of the file. Nothing is saved.
+    """
+    saved, more = (
+        (get_object_or_404(request.team.saved_requests, id=uuid), {}) if uuid else importing.begin(request)
+    )
     hosts.allow_asked(request)
     form = SavedRequestForm(
         request.POST, request.FILES, instance=saved, team=request.team, user=request.user, is_trial=True
     )
-    return saved, form
+    return saved, form, more
 
 
-def _refused_trial(request: TeamRequest, form: SavedRequestForm, saved: SavedRequest) -> HttpResponse:
-    context = {"repeat_url": request.path, "is_trial": True, **hosts.question(request, form)}
+def _refused_trial(
+    request: TeamRequest, form: SavedRequestForm, saved: SavedRequest, more: dict[str, Any]
+) -> HttpResponse:
+    context = {"repeat_url": request.path, "is_trial": True, **more, **hosts.question(request, form)}
     if request.htmx:
         return render(
             request, "requests_builder/builder.html#problems", {"form": form, **context}, status=422
@@ -176,6 +186,8 @@ def _page(
     )
     schedule = getattr(shown, "schedule", None)
     here = reverse(f"requests_builder:{'request_new' if is_new else 'request'}", kwargs=names)
+    if imported := more.get("imported"):
+        here = f"{here}?{urlencode({'imported': imported})}"
     new_connection = reverse("connections:new", kwargs={"team": request.team.slug})
     context = {
         "form": form,

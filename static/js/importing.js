@@ -1,7 +1,7 @@
 // A cURL command pasted into the URL field fills the builder. The server reads it; nothing is saved or sent.
 
 const form = document.querySelector("[data-builder][data-import-url]");
-const CURL = /^\s*(?:[$>#%]\s*)?(?:[\w./\\:-]*[/\\])?curl(?:\.exe)?\s/i;
+const CURL = /^\s*(?:[$>#%]\s*)?(?:\w+=\S+\s+)*(?!\w+:\/\/)(?:[\w./\\:-]*[/\\])?curl(?:\.exe)?\s/i;
 
 const TEXTS = "input:not([type=hidden], [type=file])";
 

@@ -1,5 +1,6 @@
 """Every page, empty and full, wide and on a phone, light and dark: for everybody, and nothing sticks out."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from demo_api.server import DemoServer
 from tests.journeys.conftest import Album, Person, new_context
 from tests.product import Product
+from tests.requests_builder.import_documents import HAR, OPENAPI, POSTMAN
 
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
 
@@ -38,6 +40,7 @@ LISTS = {
 }
 FORMS = {
     "new request": "requests/new/",
+    "import": "requests/import/",
     "new connection": "connections/new/",
     "presets": "connections/presets/",
     "no such preset": "connections/presets/?q=nothing+like+it",
@@ -151,6 +154,25 @@ def test_the_builder_is_accessible_and_fits_in_each_of_its_tabs_and_with_an_answ
     page.get_by_role("link", name="New", exact=True).click()
     page.get_by_role("dialog").get_by_text("Advanced").click()
     inspect(page, "new connection", album, TWO_LOOKS)
+
+
+def test_the_list_of_an_imported_file_is_accessible_and_fits(person: Person, album: Album) -> None:
+    for name, document in (("collection", POSTMAN), ("operations", OPENAPI), ("recording", HAR)):
+        page = person.open("requests/import/")
+        page.get_by_label("Or its text").fill("{")
+        page.get_by_role("button", name="Look inside").click()
+        expect(page.get_by_text("is not JSON")).to_be_visible()
+        inspect(page, f"{name} refused", album, TWO_LOOKS)
+        page.get_by_label("Or its text").fill(json.dumps(document))
+        page.get_by_role("button", name="Look inside").click()
+        expect(page.get_by_role("button", name="Save ticked requests")).to_be_visible()
+        inspect(page, name, album)
+        page.get_by_role("button", name="Tick all shown").click()
+        page.get_by_role("button", name="Save ticked requests").click()
+        expect(page.locator("#notices")).to_contain_text("saved")
+        inspect(page, f"{name} saved", album, TWO_LOOKS)
+    page.get_by_role("main").get_by_role("link", name="GET /v1/items").click()
+    inspect(page, "saved from a recording", album, TWO_LOOKS)
 
 
 def test_a_request_is_built_and_run_by_keyboard_alone(person: Person, provider: DemoServer) -> None:
