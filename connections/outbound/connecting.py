@@ -114,6 +114,7 @@ class GuardedHTTPConnection(HTTPConnection):
         if self.sock is None:
             self.connect()
         trip = self._guard.trip
+        trip.sock = self.sock
         self.sock.settimeout(trip.remaining())
         trip.is_sent = True
         try:

@@ -43,6 +43,8 @@ class Door:
         self._policy = _configured_policy() if allow is None else Policy(tuple(allow))
         self._guard = Guard(self._policy, resolve)
         self._adapter = GuardedAdapter(self._guard, trust)
+        self._under_way: set[Trip] = set()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +55,10 @@ class Door:
         self.close()
 
     def close(self) -> None:
+        """Close every connection. Calls that other threads have under way end with an OutboundError."""
+        self._is_closed = True
+        for trip in list(self._under_way):
+            trip.abandon()
         self._adapter.close()
 
     def check(self, url: str) -> str:
@@ -74,8 +80,18 @@ class Door:
         Redirects are answers unless they are to be followed. To another origin no header follows but
         Accept and User-Agent, and no body at all.
         """
-        trip = Trip(budget)
         target, outgoing = parse_url(url), Outgoing.checked(method, headers, body)
+        trip = Trip(budget)
+        self._under_way.add(trip)
+        try:
+            if self._is_closed:
+                trip.abandon()
+            return self._travel(trip, target, outgoing, follow_redirects)
+        finally:
+            self._under_way.discard(trip)
+
+    def _travel(self, trip: Trip, target: Target, outgoing: Outgoing, follow_redirects: bool) -> Answer:
+        """The call, from redirect to redirect."""
         passed: list[str] = []
         while True:
             response = self._exchange(trip, target, outgoing)
@@ -84,11 +100,11 @@ class Door:
                 return _answer(trip, target, response, passed)
             _discard(response)
             passed.append(target.url)
-            if len(passed) > budget.max_redirects:
+            if len(passed) > trip.budget.max_redirects:
                 raise Unusable(
                     Code.TOO_MANY_REDIRECTS,
-                    f"The server redirected more than {budget.max_redirects} times. Enter the address that "
-                    "the redirects lead to.",
+                    f"The server redirected more than {trip.budget.max_redirects} times. Enter the address "
+                    "that the redirects lead to.",
                 )
             outgoing = outgoing.redirected(response.status)
             target, outgoing = _next_hop(target, location, outgoing)

@@ -55,6 +55,8 @@ class Trip:
         self.resolve_seconds = 0.0
         self.connect_seconds = 0.0
         self.wire_bytes = 0
+        self.sock: socket.socket | None = None  # that it waits at, to be woken from there
+        self._is_abandoned = False
         self.begin_exchange()
 
     def begin_exchange(self) -> None:
@@ -65,6 +67,8 @@ class Trip:
 
     def remaining(self) -> float:
         """Seconds that are left, always more than none: past the deadline this raises."""
+        if self._is_abandoned:
+            raise self._given_up()
         remaining = self.began + self.budget.total_seconds - time.monotonic()
         if remaining <= 0:
             raise self.overrun()
@@ -84,6 +88,18 @@ class Trip:
             f"No connection came about within {seconds} seconds. Try again later; if it keeps happening, "
             "check the host in the address.",
         )
+
+    def abandon(self) -> None:
+        """End the call from another thread: it fails at once, or at its next step."""
+        self._is_abandoned = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                # Past SSLSocket's own method, which would take the session away from under the reader.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def _given_up(self) -> OutboundError:
+        failure = Interrupted if self.is_sent else Unreachable
+        return failure(Code.TRANSPORT_ERROR, "The call was given up before its answer was complete.")
 
     def count(self, received: int) -> None:
         if self.first_byte_at is None:
