@@ -167,7 +167,10 @@ def by_a_bare_loop(url: str, pages: int, latency: int) -> Callable[[], int]:
 def main() -> None:
     kind, url, *numbers = sys.argv[1:]
     pages, latency = (int(text) for text in (*numbers, "0", "0")[:2])
-    pull = {"product": by_the_product, "bare": by_a_bare_loop}[kind](url, pages, latency)
+    prepare = {"product": by_the_product, "bare": by_a_bare_loop}[kind]
+    # Whatever is read and imported once, a process that has been at work has behind it.
+    prepare(url, 1, 0)()
+    pull = prepare(url, pages, latency)
     # As a worker does when it is ready.
     gc.collect()
     gc.freeze()

@@ -1,14 +1,12 @@
 """The door itself: one call, its redirects, and its answer."""
 
 import functools
-import http.client
 import ssl
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import urllib3
 from django.conf import settings
 
 from .addresses import Allowance, Policy, Target, follow_reference, parse_url
@@ -16,7 +14,7 @@ from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
 from .decoding import body_decoder, too_large
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
 from .messages import Answer, Outgoing, Timings
-from .wire import Budget, Trip, hung_up
+from .wire import Budget, Reply, Trip, hung_up
 
 _READ = 65_536
 _MAX_DISCARDED_BYTES = 16_384
@@ -94,11 +92,11 @@ class Door:
         """The call, from redirect to redirect."""
         passed: list[str] = []
         while True:
-            response = self._exchange(trip, target, outgoing)
-            location = response.headers.get("Location") if follow_redirects else None
-            if location is None or response.status not in _REDIRECTS:
-                return _answer(trip, target, response, passed)
-            _discard(response)
+            reply = self._exchange(trip, target, outgoing)
+            location = ", ".join(reply.all("location")) if follow_redirects else ""
+            if not location or reply.status not in _REDIRECTS:
+                return _answer(trip, target, reply, passed)
+            _discard(reply)
             passed.append(target.url)
             if len(passed) > trip.budget.max_redirects:
                 raise Unusable(
@@ -106,24 +104,24 @@ class Door:
                     f"The server redirected more than {trip.budget.max_redirects} times. Enter the address "
                     "that the redirects lead to.",
                 )
-            outgoing = outgoing.redirected(response.status)
+            outgoing = outgoing.redirected(reply.status)
             target, outgoing = _next_hop(target, location, outgoing)
 
-    def _exchange(self, trip: Trip, target: Target, outgoing: Outgoing) -> urllib3.HTTPResponse:
+    def _exchange(self, trip: Trip, target: Target, outgoing: Outgoing) -> Reply:
         """One request, and its answer as far as the head."""
         self._guard.trip = trip
         request = GuardedRequest(target, outgoing)
         while True:
             trip.begin_exchange()
             try:
-                raw = self._adapter.send(request, stream=True).raw
-                assert isinstance(raw, urllib3.HTTPResponse)
+                raw = self._adapter.send(request).raw
+                assert isinstance(raw, Reply)
                 return raw
             except Interrupted:
                 if not trip.may_repeat(outgoing.method):
                     raise
-            except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-                # What requests and urllib3 make of a socket that breaks while we write to it.
+            except OSError as error:
+                # A socket that breaks while we write to it.
                 if not trip.may_repeat(outgoing.method):
                     raise hung_up() from error
 
@@ -182,17 +180,17 @@ def _next_hop(target: Target, location: str, outgoing: Outgoing) -> tuple[Target
     return following, outgoing.for_another_origin()
 
 
-def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: list[str]) -> Answer:
+def _answer(trip: Trip, target: Target, reply: Reply, passed: list[str]) -> Answer:
     first_byte_at = trip.first_byte_at or trip.began
     try:
-        body = _body(trip, response)
+        body = _body(trip, reply)
     except OutboundError:
-        response.close()
+        reply.close()
         raise
     return Answer(
-        status=response.status,
-        reason=response.reason or "",
-        headers=tuple(response.headers.items()),
+        status=reply.status,
+        reason=reply.reason,
+        headers=tuple(reply.headers),
         body=body,
         url=target.url,
         redirects=tuple(passed),
@@ -206,24 +204,25 @@ def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: 
     )
 
 
-def _body(trip: Trip, response: urllib3.HTTPResponse) -> bytes:
+def _body(trip: Trip, reply: Reply) -> bytes:
     budget = trip.budget
-    decoder = body_decoder(response.headers.getlist("Content-Encoding"), budget.max_body_bytes)
-    if (response.length_remaining or 0) > budget.wire_limit:
+    decoder = body_decoder(reply.all("content-encoding"), budget.max_body_bytes)
+    if (reply.length or 0) > budget.wire_limit:
         raise too_large(budget.wire_limit)  # it says so itself: no need to read that much first
-    while data := response.read1(_READ, decode_content=False):
+    while data := reply.read(_READ):
         decoder.feed(data)
     return decoder.finish()
 
 
-def _discard(response: urllib3.HTTPResponse) -> None:
+def _discard(reply: Reply) -> None:
     """Read a short body to its end, so that the connection can be kept; cut a long one off."""
     discarded = 0
     try:
-        while discarded <= _MAX_DISCARDED_BYTES and (data := response.read1(_READ, decode_content=False)):
+        while discarded <= _MAX_DISCARDED_BYTES and (data := reply.read(_READ)):
             discarded += len(data)
     except OutboundError as error:
+        reply.close()
         if error.code is Code.DEADLINE:
             raise
     if discarded > _MAX_DISCARDED_BYTES:
-        response.close()
+        reply.close()

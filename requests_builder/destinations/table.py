@@ -144,8 +144,10 @@ def insert(
     `keys` are key and digest of each, where they have any.
     """
     columns = "batch_id, data, key, digest" if keys is not None else "batch_id, data"
-    ends: Iterable[tuple[str | UUID | int | None, ...]] = itertools.repeat(()) if keys is None else keys
-    rows = ((batch_id, _as_json(record), *end) for record, end in zip(page, ends, strict=False))
+    texts = _as_json(page)
+    rows: Iterable[tuple[object, ...]] = zip(itertools.repeat(batch_id), texts)
+    if keys is not None:
+        rows = ((batch_id, text, *key) for text, key in zip(texts, keys, strict=True))
     table = Row._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -200,9 +202,9 @@ def _show_columns(table: Table, batch: Batch) -> None:
         table.save(update_fields=["columns", "column_types"])
 
 
-def _as_json(record: Mapping[str, Any]) -> str:
+def _as_json(page: Sequence[Mapping[str, Any]]) -> list[str]:
     try:
-        return orjson.dumps(record).decode()
+        return [orjson.dumps(record).decode() for record in page]
     except TypeError:
         # Integers beyond 64 bits, which orjson does not write.
-        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        return [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in page]

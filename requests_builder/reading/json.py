@@ -57,7 +57,8 @@ def fast(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         # The slow way reads what is right all the same (big numbers, UTF-16), and says what is wrong.
         return _UNKNOWN
-    return _storable(document) if b"\\u0000" in body else document
+    # A single byte is found ten times faster than six.
+    return _storable(document) if b"\\" in body and b"\\u0000" in body else document
 
 
 def has_large_numbers(body: bytes) -> bool:

@@ -107,7 +107,8 @@ class Caller:
         Raises TokenUnavailable, InvalidRequest, the door's Refused, PullFailed and PullDelayed.
         """
         authorization = self._authorization(request.url)
-        self.secrets = tuple({*self.secrets, *rendering.secrets_of(authorization)})
+        if not (secrets := set(rendering.secrets_of(authorization))) <= set(self.secrets):
+            self.secrets = tuple(secrets.union(self.secrets))
         follows = self._saved_request.follow_redirects and not _is_in_url(authorization)
         return Departure(rendering.authorize(request, authorization), self._access, follows)
 
