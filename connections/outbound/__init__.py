@@ -14,9 +14,9 @@ redirect; credentials never follow to another origin; time, size and decompressi
     door        the call and its redirects
 """
 
-from .addresses import Allowance
+from .addresses import Allowance, Origin
 from .connecting import Resolve
-from .door import Door, check_url, check_url_for_secrets
+from .door import Door, check_url, check_url_for_secrets, origin_for_secrets
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unreachable, Unusable
 from .messages import Answer, Timings
 from .wire import Budget
@@ -29,6 +29,7 @@ __all__ = [
     "Door",
     "Interrupted",
     "Mender",
+    "Origin",
     "OutboundError",
     "Refused",
     "Resolve",
@@ -37,4 +38,5 @@ __all__ = [
     "Unusable",
     "check_url",
     "check_url_for_secrets",
+    "origin_for_secrets",
 ]

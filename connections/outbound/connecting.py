@@ -179,8 +179,8 @@ class GuardedRequest(requests.PreparedRequest):
 class GuardedAdapter(HTTPAdapter):
     """Sends prepared requests over guarded connections: no proxies, cookies, retries or environment.
 
-    It keeps the connections itself, and has urllib3 only open them: pools and responses of urllib3 would settle
-    again what is settled here, and take longer for it than everything else.
+    It keeps the connections itself, and has urllib3 only open them: pools and responses of urllib3 would
+    settle again what is settled here, and take longer for it than everything else.
     """
 
     def __init__(self, guard: Guard, trust: ssl.SSLContext | None) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 
 from django.conf import settings
 
-from .addresses import Allowance, Policy, Target, follow_reference, parse_url
+from .addresses import Allowance, Origin, Policy, Target, follow_reference, parse_url
 from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
 from .decoding import body_decoder, too_large
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
@@ -133,10 +133,20 @@ def check_url(url: str) -> str:
 
 def check_url_for_secrets(url: str) -> str:
     """As `check_url`, for addresses that secrets are sent to: https, or what OUTBOUND_ALLOW lists."""
-    checked, policy, origin = check_url(url), _configured_policy(), parse_url(url).origin
-    if origin.scheme != "https" and not policy.lists(origin):
+    return _target_for_secrets(url).url
+
+
+def origin_for_secrets(url: str) -> Origin:
+    """The origin of an address that secrets are sent to; refuses as `check_url_for_secrets`."""
+    return _target_for_secrets(url).origin
+
+
+def _target_for_secrets(url: str) -> Target:
+    target, policy = parse_url(url), _configured_policy()
+    policy.check(target.origin)
+    if target.origin.scheme != "https" and not policy.lists(target.origin):
         raise Refused(Code.INVALID_URL, "Secrets are sent here, so the address must begin with https://.")
-    return checked
+    return target
 
 
 def _check(url: str, policy: Policy) -> str:

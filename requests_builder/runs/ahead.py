@@ -56,6 +56,8 @@ class Ahead:
         if (answer := flight.wait()) is None:
             self._stop("there was no answer to a request that was sent ahead")
             return None
+        if plea := _plea_in(answer):
+            self._stop(plea)
         return calls.Exchange(flight.departure, answer)
 
     def is_worthwhile(self, request: rendering.RenderedRequest, answer: outbound.Answer) -> bool:

@@ -1,5 +1,6 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
+import functools
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -141,7 +142,7 @@ class Caller:
         """The request as a checkpoint may hold it: next links often repeat a token or an API key."""
         if self._access is not None:
             return rendering.without_authorization(request, _granted(self._access))
-        return rendering.without_authorization(request, self._typed_authorization())
+        return rendering.without_authorization(request, self._typed_authorization)
 
     def _renewed(
         self, refused: grants.Access, signal: grants.Signal, request: rendering.RenderedRequest
@@ -170,7 +171,7 @@ class Caller:
 
     def _authorization(self, url: str) -> rendering.Authorization:
         if self._saved_request.authorization_kind != AuthorizationKind.OAUTH:
-            return self._typed_authorization()
+            return self._typed_authorization
         return _granted(self._access_to(url))
 
     def _access_to(self, url: str) -> grants.Access:
@@ -192,6 +193,7 @@ class Caller:
         grants.fresh_token(self._connection, now=self._clock())
         return grants.variables_of(self._connection)
 
+    @functools.cached_property
     def _typed_authorization(self) -> rendering.Authorization:
         saved_request = self._saved_request
         secret = saved_request.secret or ""
