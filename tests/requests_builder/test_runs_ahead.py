@@ -131,13 +131,15 @@ def test_where_nobody_says_how_many_there_are_twenty_come_first_and_those_beyond
     assert ids(table) == all_ids(PAGES)
 
 
-def test_an_api_that_is_near_is_asked_in_turn(items: SavedRequest, api: FarApi, pull: Pull) -> None:
-    api.latency = 0
-    api.pages = 60
+def test_an_api_that_is_near_is_asked_in_turn(
+    items: SavedRequest, api: FarApi, pull: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine nobody is as near as that.
+    monkeypatch.setattr(ahead, "SOON", 10.0)
 
     pull(items)
 
-    assert api.most_at_once < 8
+    assert api.most_at_once == 1
 
 
 def test_with_a_cursor_the_next_request_leaves_before_the_page_is_written(
