@@ -3,7 +3,7 @@
     python -m bench.pull product|bare URL [PAGES] [LATENCY]
 
 PAGES: no more than so many; 0: all. LATENCY: milliseconds until the API answers. The database is that of
-DATABASE_URL. Prints one JSON object: records, seconds, CPU seconds, peak memory.
+DATABASE_URL. Prints one JSON object: records, seconds, CPU seconds, peak memory before the pull and after it.
 """
 
 import gc
@@ -179,8 +179,11 @@ def main() -> None:
     seconds, used = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF)
     cpu = used.ru_utime + used.ru_stime - usage.ru_utime - usage.ru_stime
     # ru_maxrss counts kilobytes on Linux and bytes on macOS.
-    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    print(json.dumps({"records": records, "seconds": seconds, "cpu": cpu, "peak_mb": peak}))
+    begun_mb, peak_mb = (
+        one.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10) for one in (usage, used)
+    )
+    figures = {"records": records, "seconds": seconds, "cpu": cpu, "begun_mb": begun_mb, "peak_mb": peak_mb}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

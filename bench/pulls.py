@@ -51,7 +51,9 @@ def _measure(name: str, database_url: str, url: str, records: int, rounds: int) 
     else:
         print(f"{'':34}dlt could not be installed: left out")
     verdict("MB at the peak", peaks["product"], PEAK_MB, is_limit=True)
+    begun = _medians(results, lambda one: one.get("begun_mb", 0))["product"]
     grown = peaks["product"] - a_tenth["peak_mb"]
+    print(f"{'':34}of these, {begun:.0f} MB before the pull began, with Django and the broker's client")
     print(f"{'':34}{grown:+.1f} MB beside the peak of a pull of {a_tenth['records']:,.0f} records\n")
 
 
