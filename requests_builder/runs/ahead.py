@@ -33,9 +33,9 @@ logger = logging.getLogger(__name__)
 class Ahead:
     """What one attempt at a run has asked for before its turn.
 
-    Up to RUN_PAGES_AHEAD at the same time, all runs of this process that ask the same host together. It ends
-    for good as soon as the server asks to be spared, a request gets no answer, or other pages follow than
-    were foreseen.
+    Up to RUN_PAGES_AHEAD at the same time, and no more than RUNS_PER_HOST, all runs of this process that ask
+    the same host together. It ends for good as soon as the server asks to be spared, a request gets no
+    answer, or other pages follow than were foreseen.
     """
 
     def __init__(self, caller: calls.Caller, run_id: UUID, *, is_on: bool) -> None:
@@ -77,7 +77,7 @@ class Ahead:
         if self._flights and self._flights[0].request != outlook.request(1):
             return
         room = MOST_BYTES // (2 * len(answer.body) + 1)
-        window = min(settings.RUN_PAGES_AHEAD, room, *_allowance(answer))
+        window = min(_most_at_once(), room, *_allowance(answer))
         while len(self._flights) < window and (request := outlook.request(len(self._flights) + 1)):
             if not self._ask(request, MOST_BYTES // window):
                 break
@@ -93,7 +93,7 @@ class Ahead:
             self._stop("a request could not be made ready")
             return False
         host = urlsplit(request.url).netloc
-        if not _hosts.take(host, settings.RUN_PAGES_AHEAD):
+        if not _hosts.take(host, _most_at_once()):
             return False
         self._flights.append(_Flight(self._caller, request, departure, host, most_bytes))
         return True
@@ -158,6 +158,11 @@ class _Hosts:
 
 
 _hosts = _Hosts()
+
+
+def _most_at_once() -> int:
+    most: int = min(settings.RUN_PAGES_AHEAD, settings.RUNS_PER_HOST)
+    return most
 
 
 def _plea_in(answer: outbound.Answer) -> str:

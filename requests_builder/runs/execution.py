@@ -194,9 +194,8 @@ class Pull:
             return request
         seconds = checkpoint.seconds + self._lease.clock.seconds - began
         following = Checkpoint(self._caller.without_credential(request), trail, seconds)
-        if self._ahead.is_worthwhile(following.request, answer):
+        if self._lease.is_safe and self._ahead.is_worthwhile(following.request, answer):
             # It leaves before this page is written: the database is not waited for either.
-            self._lease.check()
             outlook = pagination.outlook(
                 self._strategy, answered, following.request, trail, settings.RUN_MAX_PAGES
             )
