@@ -2,7 +2,8 @@
 
     python -m bench.api PORT RECORDS
 
-`GET /items?page=N` answers 100 records of about 1 KB, nested, and `meta.total_pages`.
+`GET /items?page=N` answers 100 records of about 1 KB, nested, and `meta.total_pages`; with `&latency=20`
+20 ms later.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any
 
 PER_PAGE = 100
 _TARGET = re.compile(rb"GET /items\?(?:[^ ]*&)?page=(\d+)")
+_LATENCY = re.compile(rb"GET [^ ]*[?&]latency=(\d+)")
 
 
 def record(number: int) -> dict[str, Any]:
@@ -62,7 +64,11 @@ class Api(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         found = _TARGET.match(data)
         page = int(found[1]) if found else 1
-        self.transport.write(self.responses[min(page, len(self.responses)) - 1])
+        answer = self.responses[min(page, len(self.responses)) - 1]
+        if latency := _LATENCY.match(data):
+            asyncio.get_running_loop().call_later(int(latency[1]) / 1000, self.transport.write, answer)
+        else:
+            self.transport.write(answer)
 
 
 async def serve(port: int, records: int) -> None:

@@ -253,6 +253,11 @@ RUN_MAX_ROWS = read("RUN_MAX_ROWS", env.int, 10_000_000, "a number of rows")
 RUN_MAX_BYTES = read("RUN_MAX_BYTES", env.int, 10 * 2**30, "a number of bytes")
 RUN_MAX_SECONDS = read("RUN_MAX_SECONDS", env.int, 6 * 3600, "a number of seconds")
 RUN_MAX_PAGE_BYTES = read("RUN_MAX_PAGE_BYTES", env.int, 50 * 2**20, "a number of bytes")
+# How many pages of a host one process asks for before their turn, at most; 0: each when the one before it is
+# stored. See `requests_builder.runs.ahead`.
+RUN_PAGES_AHEAD = read("RUN_PAGES_AHEAD", env.int, 8, "a number of pages")
+if not 0 <= RUN_PAGES_AHEAD <= 32:
+    stop(f"RUN_PAGES_AHEAD must be between 0 and 32, and is {RUN_PAGES_AHEAD}.")
 
 # How many runs a worker process works on at once, and how many runs of a team, and of a team at one host, all
 # workers together.

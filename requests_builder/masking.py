@@ -53,13 +53,18 @@ def is_echoed(body: bytes, secrets: Iterable[str]) -> bool:
     In JSON it does in any form that `masked` knows. Any other answer may, because XML, CSV and UTF-16 write a
     text in too many ways to search for each; so may JSON that escapes characters of ASCII.
     """
-    searched = _long(secrets)
-    if not searched:
+    forms = {form.encode("utf-8", "replace") for secret in _long(secrets) for form in _forms(secret)}
+    if not forms:
         return False
     begin = body[:_BEGIN].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not begin.startswith((b"{", b"[")) or b"\0" in begin or b"\\u00" in body:
+    if not begin.startswith((b"{", b"[")) or b"\0" in begin:
         return True
-    return any(form.encode() in body for secret in searched for form in _forms(secret))
+    # Most bodies have no escape at all, and a single byte is found ten times faster than four.
+    if b"\\" in body and b"\\u00" in body:
+        return True
+    # Where one form is a part of another, it is found with it.
+    parts = [form for form in forms if not any(other in form for other in forms if other is not form)]
+    return any(part in body for part in parts)
 
 
 def concealed(value: Any, secrets: Iterable[str]) -> Any:

@@ -14,9 +14,9 @@ redirect; credentials never follow to another origin; time, size and decompressi
     door        the call and its redirects
 """
 
-from .addresses import Allowance
+from .addresses import Allowance, Origin
 from .connecting import Resolve
-from .door import Door, check_url, check_url_for_secrets
+from .door import Door, check_url, check_url_for_secrets, origin_for_secrets
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unreachable, Unusable
 from .messages import Answer, Hop, Timings
 from .wire import Budget, Watch
@@ -30,6 +30,7 @@ __all__ = [
     "Hop",
     "Interrupted",
     "Mender",
+    "Origin",
     "OutboundError",
     "Refused",
     "Resolve",
@@ -39,4 +40,5 @@ __all__ = [
     "Watch",
     "check_url",
     "check_url_for_secrets",
+    "origin_for_secrets",
 ]

@@ -108,10 +108,14 @@ class Origin:
         except ValueError:
             return None
 
-    def __str__(self) -> str:
+    @property
+    def authority(self) -> str:
+        """Host and port as a URL and the Host header write them, the port only if it is not the scheme's."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True)

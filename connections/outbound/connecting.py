@@ -5,7 +5,6 @@ Host, SNI and the certificate stay with the name. So no second look-up can be an
 """
 
 import functools
-import http.client
 import queue
 import socket
 import ssl
@@ -13,21 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import Any, NoReturn
+from typing import Any
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from .addresses import Address, Origin, Policy, Target, blocked
 from .errors import Code, Unreachable
 from .messages import Outgoing
-from .wire import StrictResponse, Trip
+from .wire import Reply, Trip
 
-_MAX_POOLS = 16  # origins with open connections
-_MAX_KEPT = 32  # connections to one origin, for as many threads
+_MAX_KEPT = 32  # connections without a call, to all origins together
 
 Resolve = Callable[[str], Sequence[str]]
 """A host name to its addresses; OSError if there are none."""
@@ -94,7 +91,6 @@ class GuardedHTTPConnection(HTTPConnection):
     def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._guard = guard
-        self.response_class = self._strict_response  # type: ignore[assignment]
 
     def connect(self) -> None:
         trip = self._guard.trip
@@ -110,20 +106,25 @@ class GuardedHTTPConnection(HTTPConnection):
         apart = trip.resolve_seconds + trip.connect_seconds - before
         trip.tls_seconds += max(time.monotonic() - began - apart, 0) if self._scheme == "https" else 0
 
-    def putheader(self, header: str | bytes, *values: Any) -> None:
-        # Past urllib3's method, to which one string, which a user may type as well, is a command.
-        http.client.HTTPConnection.putheader(self, header, *values)
-
-    def send(self, data: Any) -> None:
+    def exchange(self, request: "GuardedRequest", release: Callable[[bool], None]) -> Reply:
+        """Send the request, and read the answer as far as its head."""
         if self.sock is None:
             self.connect()
-        trip = self._guard.trip
-        self.sock.settimeout(trip.remaining())
+        trip, sock = self._guard.trip, self.sock
+        assert sock is not None
+        trip.sock = sock
+        sock.settimeout(trip.remaining())
         trip.is_sent = True
         try:
-            super().send(data)
+            sock.sendall(request.on_the_wire())
         except TimeoutError:
             raise trip.overrun() from None
+        except (BrokenPipeError, ConnectionResetError):
+            # Who answers before all has been read may hang up then: the answer can be read all the same.
+            pass
+        reply = Reply(sock, trip, request.outgoing.method, release)
+        reply.begin()
+        return reply
 
     def _new_conn(self) -> socket.socket:
         trip = self._guard.trip
@@ -157,22 +158,9 @@ class GuardedHTTPConnection(HTTPConnection):
             raise blocked()
         return sock
 
-    def _strict_response(
-        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
-    ) -> StrictResponse:
-        return StrictResponse(sock, self._guard.trip, method)
-
 
 class GuardedHTTPSConnection(GuardedHTTPConnection, HTTPSConnection):
     _scheme = "https"
-
-
-class _GuardedHTTPPool(HTTPConnectionPool):
-    ConnectionCls = GuardedHTTPConnection
-
-
-class _GuardedHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = GuardedHTTPSConnection
 
 
 class GuardedRequest(requests.PreparedRequest):
@@ -181,63 +169,88 @@ class GuardedRequest(requests.PreparedRequest):
     def __init__(self, target: Target, outgoing: Outgoing) -> None:
         super().__init__()
         self.target = target
+        self.outgoing = outgoing
         self.method = outgoing.method
         self.url = target.url
-        lines = HTTPHeaderDict()
-        for name, value in outgoing.on_the_wire():
-            lines.add(name, value)
-        # urllib3's own, because the one of requests keeps only the last of several headers of one name.
-        self.headers = lines  # type: ignore[assignment]
         self.body = outgoing.body
+
+    def on_the_wire(self) -> bytes:
+        """The message (RFC 9112 §3). All in it is ASCII and without line breaks: that was checked."""
+        outgoing, origin = self.outgoing, self.target.origin
+        lines = [f"{outgoing.method} {self.target.path} HTTP/1.1", f"Host: {origin.authority}"]
+        lines += [f"{name}: {value}" for name, value in outgoing.on_the_wire()]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + (outgoing.body or b"")
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Sends prepared requests over guarded connections: no proxies, cookies, retries or environment."""
+    """Sends prepared requests over guarded connections: no proxies, cookies, retries or environment.
+
+    It keeps the connections itself, and has urllib3 only open them: pools and responses of urllib3 would
+    settle again what is settled here, and take longer for it than everything else.
+    """
 
     def __init__(self, guard: Guard, trust: ssl.SSLContext | None) -> None:
         self._guard = guard
         self._trust = trust or _public_authorities()
-        self._pools: dict[Origin, HTTPConnectionPool] = {}
+        # Those without a call, the latest last.
+        self._kept: list[tuple[Origin, GuardedHTTPConnection]] = []
+        self._is_closed = False
         self._lock = threading.Lock()
-        super().__init__(max_retries=Retry(total=False))
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """None: urllib3's leaves connections open until the garbage collector comes by."""
 
     def close(self) -> None:
         with self._lock:
-            while self._pools:
-                self._pools.popitem()[1].close()
+            self._is_closed = True
+            kept, self._kept = self._kept, []
+        for _, connection in kept:
+            connection.close()
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError("A proxy would connect where the guard cannot look.")
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        assert isinstance(request, GuardedRequest)
+        origin = request.target.origin
+        connection = self._kept_to(origin) or self._new(origin)
 
-    def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        origin: Origin = request.target.origin
-        with self._lock:
-            if (pool := self._pools.get(origin)) is None:
-                if len(self._pools) == _MAX_POOLS:
-                    self._pools.pop(next(iter(self._pools))).close()
-                pool = self._pools[origin] = self._new_pool(origin)
-            return pool
+        def release(is_reusable: bool) -> None:
+            if not (is_reusable and self._keep(origin, connection)):
+                connection.close()
 
-    def _new_pool(self, origin: Origin) -> HTTPConnectionPool:
-        if origin.scheme == "https":
-            return _GuardedHTTPSPool(
-                origin.host, origin.port, maxsize=_MAX_KEPT, guard=self._guard, ssl_context=self._trust
-            )
-        return _GuardedHTTPPool(origin.host, origin.port, maxsize=_MAX_KEPT, guard=self._guard)
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Done by the context, which every connection shares: it always asks for a certificate."""
-
-    def request_url(self, request: Any, proxies: Any) -> str:
-        return str(request.target.path)
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
         response = requests.Response()
-        response.raw = resp
+        try:
+            response.raw = connection.exchange(request, release)
+        except BaseException:
+            connection.close()
+            raise
         return response
+
+    def _kept_to(self, origin: Origin) -> GuardedHTTPConnection | None:
+        """The connection to this origin that was used last, unless the other side has hung up."""
+        with self._lock:
+            at = [index for index, (other, _) in enumerate(self._kept) if other == origin]
+            connection = self._kept.pop(at[-1])[1] if at else None
+        if connection is not None and not connection.is_connected:
+            connection.close()
+        return connection
+
+    def _keep(self, origin: Origin, connection: GuardedHTTPConnection) -> bool:
+        """Keep it for another call; False if it is to be closed."""
+        with self._lock:
+            if self._is_closed:
+                return False
+            self._kept.append((origin, connection))
+            oldest = self._kept.pop(0)[1] if len(self._kept) > _MAX_KEPT else None
+        if oldest is not None:
+            oldest.close()
+        return True
+
+    def _new(self, origin: Origin) -> GuardedHTTPConnection:
+        if origin.scheme == "https":
+            return GuardedHTTPSConnection(
+                origin.host, origin.port, guard=self._guard, ssl_context=self._trust
+            )
+        return GuardedHTTPConnection(origin.host, origin.port, guard=self._guard)
 
 
 @functools.cache

@@ -1,22 +1,20 @@
 """The door itself: one call, its redirects, and its answer."""
 
 import functools
-import http.client
 import ssl
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-import urllib3
 from django.conf import settings
 
-from .addresses import Allowance, Policy, Target, follow_reference, parse_url
+from .addresses import Allowance, Origin, Policy, Target, follow_reference, parse_url
 from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
 from .decoding import body_decoder, too_large
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
 from .messages import Answer, Hop, Outgoing, Timings
-from .wire import Budget, Trip, Watch, hung_up
+from .wire import Budget, Reply, Trip, Watch, hung_up
 
 _READ = 65_536
 _MAX_DISCARDED_BYTES = 16_384
@@ -43,6 +41,8 @@ class Door:
         self._policy = _configured_policy() if allow is None else Policy(tuple(allow))
         self._guard = Guard(self._policy, resolve)
         self._adapter = GuardedAdapter(self._guard, trust)
+        self._under_way: set[Trip] = set()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +53,10 @@ class Door:
         self.close()
 
     def close(self) -> None:
+        """Close every connection. Calls that other threads have under way end with an OutboundError."""
+        self._is_closed = True
+        for trip in list(self._under_way):
+            trip.abandon()
         self._adapter.close()
 
     def check(self, url: str) -> str:
@@ -76,40 +80,50 @@ class Door:
         Accept and User-Agent, and no body at all. `watch` is told of each piece that comes, and asked twice
         a second while nothing does: the call ends as Unusable, with the code `cancelled`, when it says False.
         """
-        trip = Trip(budget, watch)
         target, outgoing = parse_url(url), Outgoing.checked(method, headers, body)
+        trip = Trip(budget, watch)
+        self._under_way.add(trip)
+        try:
+            if self._is_closed:
+                trip.abandon()
+            return self._travel(trip, target, outgoing, follow_redirects)
+        finally:
+            self._under_way.discard(trip)
+
+    def _travel(self, trip: Trip, target: Target, outgoing: Outgoing, follow_redirects: bool) -> Answer:
+        """The call, from redirect to redirect."""
         passed: list[Hop] = []
         while True:
-            response = self._exchange(trip, target, outgoing)
-            location = response.headers.get("Location") if follow_redirects else None
-            if location is None or response.status not in _REDIRECTS:
-                return _answer(trip, target, response, passed)
-            _discard(response)
-            passed.append(Hop(target.url, response.status))
-            if len(passed) > budget.max_redirects:
+            reply = self._exchange(trip, target, outgoing)
+            location = ", ".join(reply.all("location")) if follow_redirects else ""
+            if not location or reply.status not in _REDIRECTS:
+                return _answer(trip, target, reply, passed)
+            _discard(reply)
+            passed.append(Hop(target.url, reply.status))
+            if len(passed) > trip.budget.max_redirects:
                 raise Unusable(
                     Code.TOO_MANY_REDIRECTS,
-                    f"The server redirected more than {budget.max_redirects} times. Enter the address that "
-                    "the redirects lead to.",
+                    f"The server redirected more than {trip.budget.max_redirects} times. Enter the address "
+                    "that the redirects lead to.",
                 )
-            outgoing = outgoing.redirected(response.status)
+            outgoing = outgoing.redirected(reply.status)
             target, outgoing = _next_hop(target, location, outgoing)
 
-    def _exchange(self, trip: Trip, target: Target, outgoing: Outgoing) -> urllib3.HTTPResponse:
+    def _exchange(self, trip: Trip, target: Target, outgoing: Outgoing) -> Reply:
         """One request, and its answer as far as the head."""
         self._guard.trip = trip
         request = GuardedRequest(target, outgoing)
         while True:
             trip.begin_exchange()
             try:
-                raw = self._adapter.send(request, stream=True).raw
-                assert isinstance(raw, urllib3.HTTPResponse)
+                raw = self._adapter.send(request).raw
+                assert isinstance(raw, Reply)
                 return raw
             except Interrupted:
                 if not trip.may_repeat(outgoing.method):
                     raise
-            except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-                # What requests and urllib3 make of a socket that breaks while we write to it.
+            except OSError as error:
+                # A socket that breaks while we write to it.
                 if not trip.may_repeat(outgoing.method):
                     raise hung_up() from error
 
@@ -121,10 +135,20 @@ def check_url(url: str) -> str:
 
 def check_url_for_secrets(url: str) -> str:
     """As `check_url`, for addresses that secrets are sent to: https, or what OUTBOUND_ALLOW lists."""
-    checked, policy, origin = check_url(url), _configured_policy(), parse_url(url).origin
-    if origin.scheme != "https" and not policy.lists(origin):
+    return _target_for_secrets(url).url
+
+
+def origin_for_secrets(url: str) -> Origin:
+    """The origin of an address that secrets are sent to; refuses as `check_url_for_secrets`."""
+    return _target_for_secrets(url).origin
+
+
+def _target_for_secrets(url: str) -> Target:
+    target, policy = parse_url(url), _configured_policy()
+    policy.check(target.origin)
+    if target.origin.scheme != "https" and not policy.lists(target.origin):
         raise Refused(Code.INVALID_URL, "Secrets are sent here, so the address must begin with https://.")
-    return checked
+    return target
 
 
 def _check(url: str, policy: Policy) -> str:
@@ -168,17 +192,17 @@ def _next_hop(target: Target, location: str, outgoing: Outgoing) -> tuple[Target
     return following, outgoing.for_another_origin()
 
 
-def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: list[Hop]) -> Answer:
+def _answer(trip: Trip, target: Target, reply: Reply, passed: list[Hop]) -> Answer:
     first_byte_at = trip.first_byte_at or trip.began
     try:
-        body = _body(trip, response)
+        body = _body(trip, reply)
     except OutboundError:
-        response.close()
+        reply.close()
         raise
     return Answer(
-        status=response.status,
-        reason=response.reason or "",
-        headers=tuple(response.headers.items()),
+        status=reply.status,
+        reason=reply.reason,
+        headers=tuple(reply.headers),
         body=body,
         url=target.url,
         redirects=tuple(passed),
@@ -193,24 +217,25 @@ def _answer(trip: Trip, target: Target, response: urllib3.HTTPResponse, passed: 
     )
 
 
-def _body(trip: Trip, response: urllib3.HTTPResponse) -> bytes:
+def _body(trip: Trip, reply: Reply) -> bytes:
     budget = trip.budget
-    decoder = body_decoder(response.headers.getlist("Content-Encoding"), budget.max_body_bytes)
-    if (response.length_remaining or 0) > budget.wire_limit:
+    decoder = body_decoder(reply.all("content-encoding"), budget.max_body_bytes)
+    if (reply.length or 0) > budget.wire_limit:
         raise too_large(budget.wire_limit)  # it says so itself: no need to read that much first
-    while data := response.read1(_READ, decode_content=False):
+    while data := reply.read(_READ):
         decoder.feed(data)
     return decoder.finish()
 
 
-def _discard(response: urllib3.HTTPResponse) -> None:
+def _discard(reply: Reply) -> None:
     """Read a short body to its end, so that the connection can be kept; cut a long one off."""
     discarded = 0
     try:
-        while discarded <= _MAX_DISCARDED_BYTES and (data := response.read1(_READ, decode_content=False)):
+        while discarded <= _MAX_DISCARDED_BYTES and (data := reply.read(_READ)):
             discarded += len(data)
     except OutboundError as error:
+        reply.close()
         if error.code in (Code.DEADLINE, Code.CANCELLED):
             raise
     if discarded > _MAX_DISCARDED_BYTES:
-        response.close()
+        reply.close()

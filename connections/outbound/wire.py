@@ -1,12 +1,11 @@
 """Bytes from the socket to an HTTP answer: under a deadline, under limits, and framed strictly.
 
-`http.client` reads leniently: it believes the first of two lengths, waits per read and not in total, and
-follows an endless row of interim answers. Here every read is given only the time that is left, and a
-message that could be read in two ways is an error (RFC 9112 §6.3, §11.2).
+Ours and not the library's: `http.client` reads leniently, believes the first of two lengths, waits per read
+and not in total, and follows an endless row of interim answers. Here every read is given only the time that
+is left, and a message that could be read in two ways is an error (RFC 9112 §6.3, §11.2).
 """
 
 import contextlib
-import http.client
 import re
 import socket
 import ssl
@@ -63,6 +62,8 @@ class Trip:
         self.connect_seconds = 0.0
         self.tls_seconds = 0.0
         self.wire_bytes = 0
+        self.sock: socket.socket | None = None  # that it waits at, to be woken from there
+        self._is_abandoned = False
         self.begin_exchange()
 
     def begin_exchange(self) -> None:
@@ -73,6 +74,8 @@ class Trip:
 
     def remaining(self) -> float:
         """Seconds that are left, always more than none: past the deadline this raises."""
+        if self._is_abandoned:
+            raise self._given_up()
         remaining = self.began + self.budget.total_seconds - time.monotonic()
         if remaining <= 0:
             raise self.overrun()
@@ -103,6 +106,18 @@ class Trip:
             "check the host in the address.",
         )
 
+    def abandon(self) -> None:
+        """End the call from another thread: it fails at once, or at its next step."""
+        self._is_abandoned = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                # Past SSLSocket's own method, which would take the session away from under the reader.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def _given_up(self) -> OutboundError:
+        failure = Interrupted if self.is_sent else Unreachable
+        return failure(Code.TRANSPORT_ERROR, "The call was given up before its answer was complete.")
+
     def count(self, received: int) -> None:
         if self.first_byte_at is None:
             self.first_byte_at = time.monotonic()
@@ -121,10 +136,9 @@ class Trip:
 
 
 class Wire:
-    """Reads from a socket as far as the trip's budget allows; takes the place of http.client's file."""
+    """Reads from a socket as far as the trip's budget allows."""
 
-    def __init__(self, stream: socket.SocketIO, sock: socket.socket, trip: Trip) -> None:
-        self._stream = stream  # held because it keeps the socket open when the connection lets go of it
+    def __init__(self, sock: socket.socket, trip: Trip) -> None:
         self._sock = sock
         self._trip = trip
         self._buffer = b""
@@ -155,17 +169,6 @@ class Wire:
         self._at += len(data)
         return data
 
-    def spoil(self) -> None:
-        """Make sure that the connection is not used again: what follows on it cannot be trusted."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def flush(self) -> None:
-        """http.client flushes what it closes."""
-
-    def close(self) -> None:
-        self._stream.close()
-
     def _receive(self, max_bytes: int) -> bytes:
         while True:
             self._sock.settimeout(self._trip.glance())
@@ -182,15 +185,18 @@ class Wire:
         return data
 
 
-class StrictResponse(http.client.HTTPResponse):
-    """http.client's response with our own reading of head and framing; only `read1` reads the body."""
+class Reply:
+    """An answer under way: its head, and its body piece by piece.
 
-    def __init__(self, sock: socket.socket, trip: Trip, method: str | None) -> None:
-        super().__init__(sock, method=method)
+    `release` is called once, when nothing more is read: with whether the connection may be used again.
+    """
+
+    def __init__(self, sock: socket.socket, trip: Trip, method: str, release: Callable[[bool], None]) -> None:
         self._trip = trip
         self._is_head = method == "HEAD"
-        self._wire = Wire(self.fp.detach(), sock, trip)  # type: ignore[arg-type]
-        self.fp = self._wire  # type: ignore[assignment]
+        self._wire = Wire(sock, trip)
+        self._release = release
+        self._is_over = False
         self._chunk_left = 0
         self._has_read_chunk = False
 
@@ -206,16 +212,20 @@ class StrictResponse(http.client.HTTPResponse):
                 break  # nobody asked to switch protocols
         raise _not_http()
 
-    def read1(self, n: int = -1) -> bytes:
+    def all(self, name: str) -> list[str]:
+        """The values of a header, each as it stands."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+    def read(self, max_bytes: int) -> bytes:
         """Some bytes of the body, its content coding untouched; none only at its true end."""
-        if self.fp is None:
+        if self._is_over:
             return b""
-        if self.chunked:
-            return self._read_chunks(n)
+        if self.is_chunked:
+            return self._read_chunks(max_bytes)
         if self.length == 0:
             self._finish()
             return b""
-        data = self._wire.some(n if self.length is None else min(n, self.length))
+        data = self._wire.some(max_bytes if self.length is None else min(max_bytes, self.length))
         if self.length is not None:
             if not data:
                 raise truncated()
@@ -224,14 +234,20 @@ class StrictResponse(http.client.HTTPResponse):
             self._finish()
         return data
 
+    def close(self) -> None:
+        """Read no more. What has not been read to its end costs the connection."""
+        if not self._is_over:
+            self._is_over = True
+            self._release(False)
+
     def _read_head(self, head_left: int) -> int:
         status_line, head_left = self._head_line(head_left)
         if not (parts := _STATUS_LINE.fullmatch(status_line)):
             raise _not_http()
-        self.version = 11 if parts[1] == b"1" else 10
-        self.code = self.status = int(parts[2])
+        self._is_old = parts[1] == b"0"  # HTTP/1.0
+        self.status = int(parts[2])
         self.reason = _text(parts[3] or b"").strip()
-        self.headers = self.msg = http.client.HTTPMessage()
+        self.headers: list[tuple[str, str]] = []
         for _ in range(self._trip.budget.max_headers + 1):
             line, head_left = self._head_line(head_left)
             if not line:
@@ -239,7 +255,7 @@ class StrictResponse(http.client.HTTPResponse):
             # A line that begins with a space continues the one before, to some readers only: an error.
             if not (parts := _FIELD_LINE.fullmatch(line)):
                 raise _not_http()
-            self.headers[_text(parts[1])] = _text(parts[2])
+            self.headers.append((_text(parts[1]), _text(parts[2])))
         raise _head_too_large()
 
     def _head_line(self, head_left: int) -> tuple[bytes, int]:
@@ -250,22 +266,18 @@ class StrictResponse(http.client.HTTPResponse):
 
     def _read_framing(self) -> None:
         """Where the body ends (RFC 9112 §6.3)."""
-        codings = self.headers.get_all("Transfer-Encoding", [])
-        lengths = self.headers.get_all("Content-Length", [])
-        if codings and (
-            self.version == 10 or lengths or [coding.lower() for coding in codings] != ["chunked"]
-        ):
+        codings, lengths = self.all("transfer-encoding"), self.all("content-length")
+        if codings and (self._is_old or lengths or [coding.lower() for coding in codings] != ["chunked"]):
             raise _not_http()
         if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
             raise _not_http()
         has_body = not self._is_head and self.status not in {204, 304}
-        self.chunked = bool(codings) and has_body
+        self.is_chunked = bool(codings) and has_body
+        # What is left of the body, where its length is known.
         self.length = (int(lengths[0]) if lengths else None) if has_body else 0
-        is_endless = self.length is None and not self.chunked
-        options = (self.headers.get("Connection") or "").lower()
-        self.will_close = (
-            is_endless or "close" in options or (self.version == 10 and "keep-alive" not in options)
-        )
+        is_endless = self.length is None and not self.is_chunked
+        options = ", ".join(self.all("connection")).lower()
+        self._will_close = is_endless or "close" in options or (self._is_old and "keep-alive" not in options)
 
     def _read_chunks(self, max_bytes: int) -> bytes:
         parts: list[bytes] = []
@@ -301,9 +313,9 @@ class StrictResponse(http.client.HTTPResponse):
         return False
 
     def _finish(self) -> None:
-        if self._wire.buffered:
-            self._wire.spoil()  # bytes behind the answer would be read as the next one
-        self._close_conn()  # type: ignore[attr-defined]
+        self._is_over = True
+        # Bytes behind the answer would be read as the next one.
+        self._release(not self._will_close and not self._wire.buffered)
 
 
 _CANCELLED = (

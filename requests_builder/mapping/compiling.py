@@ -4,8 +4,9 @@ A page is turned round: all values of a column at once, whose classes are looked
 in which something has to be changed is walked value by value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,8 +127,7 @@ class CompiledMapping:
                     types[added.name] = type_
         if not names:
             return Rows([{} for _ in page], {})
-        # Not strict: the check would cost a quarter more, and all are as long as the page.
-        return Rows([dict(zip(names, row)) for row in zip(*cells)], types)  # noqa: B905
+        return Rows(list(map(_row_of(tuple(names)), *cells)), types)
 
     def _typed(self, slot: "_Slot", values: Sequence[Any]) -> Sequence[Any]:
         if not slot.fits.issuperset(map(type, values)):
@@ -177,6 +177,19 @@ class CompiledMapping:
             self._names.add(name)
         else:
             watch.know(keys)
+
+
+@lru_cache(maxsize=64)
+def _row_of(names: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+    """What makes a row of the values of its columns, in their order: compiled, which halves the time.
+
+    The source holds numbers only; the names, which people have chosen, are handed in as values.
+    """
+    numbers = range(len(names))
+    values, pairs = (", ".join(form.format(n) for n in numbers) for form in ("v{0}", "k{0}: v{0}"))
+    keys = {f"k{number}": name for number, name in enumerate(names)}
+    made: Callable[..., dict[str, Any]] = eval(f"lambda {values}: {{{pairs}}}", keys)  # noqa: S307
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class Page:
     def __init__(self, records: Sequence[Any]) -> None:
         self.records = records
         self._objects: dict[Keys, Sequence[Mapping[str, Any]]] = {}
+        self._shapes: dict[Keys, set[tuple[str, ...]]] = {}
+        self._columns: dict[Keys, Mapping[str, Sequence[Any]] | None] = {}
 
     def objects(self, keys: Keys) -> Sequence[Mapping[str, Any]]:
         """The objects at the keys, one for each record; an empty one where there is none."""
@@ -101,9 +103,28 @@ class Page:
             self._objects[keys] = as_objects(self.values(keys))
         return self._objects[keys]
 
+    def shapes(self, keys: Keys) -> set[tuple[str, ...]]:
+        """The different sets of keys that the objects have there, each in its order."""
+        if keys not in self._shapes:
+            self._shapes[keys] = set(map(tuple, self.objects(keys)))
+        return self._shapes[keys]
+
     def values(self, keys: Keys) -> Sequence[Any]:
         """The values at the keys, one for each record; None where there is none."""
         if not keys:
             return self.records
-        *parents, key = keys
-        return [found.get(key) for found in self.objects(tuple(parents))]
+        parents, key = keys[:-1], keys[-1]
+        if parents not in self._columns:
+            self._columns[parents] = self._turned(parents)
+        columns = self._columns[parents]
+        if columns is None:
+            return [found.get(key) for found in self.objects(parents)]
+        return columns[key] if key in columns else [None] * len(self.records)
+
+    def _turned(self, keys: Keys) -> Mapping[str, Sequence[Any]] | None:
+        """The objects there turned round: all values of a key at once. None unless all have the same keys."""
+        shapes, objects = self.shapes(keys), self.objects(keys)
+        if len(shapes) != 1:
+            return None
+        # Not strict: the check would cost a quarter more, and what has one shape has one length.
+        return dict(zip(next(iter(shapes)), zip(*map(dict.values, objects))))  # type: ignore[arg-type]  # noqa: B905

@@ -110,11 +110,10 @@ class Watch:
         return any(keys[-1] in found for found in page.objects(keys[:-1]))
 
     def _look(self, node: _Node, page: Page, findings: Findings, names: set[str]) -> None:
-        objects = page.objects(node.keys)
-        shapes = set(map(tuple, objects)) - node.shapes
+        shapes = page.shapes(node.keys) - node.shapes
         if shapes:
             # In the order of the records: that of a set is another one in each process.
-            keys = dict.fromkeys(key for found in objects for key in found)
+            keys = dict.fromkeys(key for found in page.objects(node.keys) for key in found)
             unknown = [key for key in keys if not (key in node.known or key in node.inner)]
             if self._adds:
                 check_width(len(names) + len(unknown))

@@ -16,6 +16,7 @@ bodies         values inside a request's body
 paths          paths into the answer
 trails         which pages a run has seen
 following      from a page to the next one
+outlook        what a page tells of those after it
 configs        strategies as mappings
 suggestions    what a first answer hints at
 checks         what a path leads to in a sample
@@ -29,6 +30,7 @@ from .ends import ENDS
 from .following import MAX_PAGES, follow
 from .linking import LinkHeader, NextUrl
 from .links import is_same_origin
+from .outlook import Outlook, outlook
 from .pages import End, InvalidPagination, NoPagination, Page, Pagination, PaginationError
 from .suggestions import Confidence, Suggestion, suggest
 from .trails import PageTrail
@@ -49,6 +51,7 @@ __all__ = [
     "NoPagination",
     "OffsetInBody",
     "OffsetLimit",
+    "Outlook",
     "Page",
     "PageInBody",
     "PageParameter",
@@ -62,6 +65,7 @@ __all__ = [
     "follow",
     "from_config",
     "is_same_origin",
+    "outlook",
     "suggest",
     "to_config",
 ]

@@ -37,6 +37,13 @@ class PageParameter(Ends):
         number = _next_number(self, page)
         return number if isinstance(number, End) else page.request.with_parameter(self.parameter, str(number))
 
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        number = _later(self.start + page.number, steps, 1)
+        return None if number is None else page.request.with_parameter(self.parameter, str(number))
+
+    def remaining(self, page: Page) -> int | None:
+        return self.left_after(page, skipped=_skipped(self))
+
 
 @dataclass(frozen=True, slots=True)
 class PageInBody(Ends):
@@ -56,6 +63,13 @@ class PageInBody(Ends):
     def next_request(self, page: Page) -> RenderedRequest | End:
         number = _next_number(self, page)
         return number if isinstance(number, End) else with_value(page.request, self.path, number)
+
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        number = _later(self.start + page.number, steps, 1)
+        return None if number is None else with_value(page.request, self.path, number)
+
+    def remaining(self, page: Page) -> int | None:
+        return self.left_after(page, skipped=_skipped(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,13 @@ class OffsetLimit(Ends):
         offset = _next_offset(self, page)
         return offset if isinstance(offset, End) else page.request.with_parameter(self.parameter, str(offset))
 
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        offset = _later(_passed(self, page), steps, _stride(self, page))
+        return None if offset is None else page.request.with_parameter(self.parameter, str(offset))
+
+    def remaining(self, page: Page) -> int | None:
+        return self.left_after(page, skipped_records=self.start)
+
 
 @dataclass(frozen=True, slots=True)
 class OffsetInBody(Ends):
@@ -114,6 +135,13 @@ class OffsetInBody(Ends):
     def next_request(self, page: Page) -> RenderedRequest | End:
         offset = _next_offset(self, page)
         return offset if isinstance(offset, End) else with_value(page.request, self.path, offset)
+
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        offset = _later(_passed(self, page), steps, _stride(self, page))
+        return None if offset is None else with_value(page.request, self.path, offset)
+
+    def remaining(self, page: Page) -> int | None:
+        return self.left_after(page, skipped_records=self.start)
 
 
 def check_parameter(key: str, name: str, what: str) -> None:
@@ -146,8 +174,7 @@ def _check_offset(strategy: OffsetLimit | OffsetInBody) -> None:
 
 
 def _next_number(strategy: PageParameter | PageInBody, page: Page) -> int | End:
-    # A run that begins at page 2 of the API has skipped one of those that the API counts.
-    if end := strategy.end_after(page, skipped=max(strategy.start - 1, 0)):
+    if end := strategy.end_after(page, skipped=_skipped(strategy)):
         return end
     if not page.records:
         return End(f"Page {page.number:,} had no records.")
@@ -160,9 +187,29 @@ def _next_offset(strategy: OffsetLimit | OffsetInBody, page: Page) -> int | End:
         return end
     if not page.records:
         return End(f"Page {page.number:,} had no records.")
+    return _checked(_passed(strategy, page))
+
+
+def _skipped(strategy: PageParameter | PageInBody) -> int:
+    """A run that begins at page 2 of the API has skipped one of those that the API counts."""
+    return max(strategy.start - 1, 0)
+
+
+def _passed(strategy: OffsetLimit | OffsetInBody, page: Page) -> int:
+    """The offset after this page."""
     by_limit = strategy.advance == "limit"
-    passed = page.number * strategy.limit if by_limit else page.earlier + len(page.records)
-    return _checked(strategy.start + passed)
+    return strategy.start + (page.number * strategy.limit if by_limit else page.earlier + len(page.records))
+
+
+def _stride(strategy: OffsetLimit | OffsetInBody, page: Page) -> int:
+    """What the offset grows by with each page; by records, if the others are as long as this one."""
+    return strategy.limit if strategy.advance == "limit" else len(page.records)
+
+
+def _later(following: int, steps: int, stride: int) -> int | None:
+    """The count `steps` pages on, where the next one has `following`; None beyond what can be counted."""
+    count = following + (steps - 1) * stride
+    return count if stride and count <= MAX_COUNT else None
 
 
 def _checked(count: int) -> int:

@@ -1,6 +1,9 @@
 """When a pull ends before a strategy finds its own end: by a rule, or after as many pages as are wanted."""
 
+import math
 from dataclasses import dataclass, fields
+
+from requests_builder.rendering import RenderedRequest
 
 from .pages import MAX_COUNT, End, InvalidPagination, Page, shortened
 from .paths import as_count, as_flag, check_path, search
@@ -51,6 +54,26 @@ class Ends:
             or self._by_flag(page)
             or self._by_wish(page)
         )
+
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        """See `Pagination`: where the answer leads to the next page, nothing is known of those after it."""
+        return None
+
+    def remaining(self, page: Page) -> int | None:
+        """See `Pagination`."""
+        return self.left_after(page)
+
+    def left_after(self, page: Page, skipped: int = 0, skipped_records: int = 0) -> int | None:
+        """How many pages come after this one by the totals in the answer; None if it has none to go by.
+
+        The arguments are those of `end_after`.
+        """
+        if self.total_pages and (pages := as_count(search(self.total_pages, page.document))):
+            return max(pages - skipped - page.number, 0)
+        if self.total and page.records and (total := as_count(search(self.total, page.document))):
+            left = total - skipped_records - page.earlier - len(page.records)
+            return max(math.ceil(left / len(page.records)), 0)
+        return None
 
     def _by_size(self, page: Page) -> End | None:
         came = len(page.records)

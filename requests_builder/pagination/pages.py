@@ -70,6 +70,16 @@ class Pagination(Protocol):
     def next_request(self, page: Page) -> RenderedRequest | End:
         """The request for the page after this one, or why there is none. Raises PaginationError."""
 
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        """The request for the page that many after this one, as far as it can be foretold; else None.
+
+        A guess, for whoever wants to ask before its turn: the end may lie before it, and a page may be of
+        another length than this one. Raises PaginationError.
+        """
+
+    def remaining(self, page: Page) -> int | None:
+        """How many pages come after this one, if its answer tells. Raises PaginationError."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoPagination:
@@ -82,6 +92,12 @@ class NoPagination:
 
     def next_request(self, page: Page) -> RenderedRequest | End:
         return End()
+
+    def later_request(self, page: Page, steps: int) -> RenderedRequest | None:
+        return None
+
+    def remaining(self, page: Page) -> int | None:
+        return 0
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -19,6 +19,8 @@ MAX_DIGITS = 1_000
 # To search for integers beyond 64 bits, which orjson rounds to floats without a word.
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _NINETEEN_DIGITS = b"0" * 19
+_FOUR_DIGITS = b"0" * 4
+_CONTAINERS = frozenset({dict, list})
 _UNKNOWN = object()
 
 
@@ -57,11 +59,15 @@ def fast(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         # The slow way reads what is right all the same (big numbers, UTF-16), and says what is wrong.
         return _UNKNOWN
-    return _storable(document) if b"\\u0000" in body else document
+    # A single byte is found ten times faster than six.
+    return _storable(document) if b"\\" in body and b"\\u0000" in body else document
 
 
 def has_large_numbers(body: bytes) -> bool:
     """Whether there may be integers that orjson would round."""
+    # Of nineteen digits in a row, each fourth byte meets four: that is looked at first, for it is less.
+    if _FOUR_DIGITS not in body[::4].translate(_DIGITS_AS_ZEROS):
+        return False
     return _NINETEEN_DIGITS in body.translate(_DIGITS_AS_ZEROS)
 
 
@@ -84,14 +90,14 @@ def exact(text: str) -> Any:
 
 def check_depth(document: Any) -> None:
     """Raises UnreadableAnswer if the document is nested too deeply."""
-    level = [document] if isinstance(document, dict | list) else []
+    level = [document] if type(document) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
         # Exact types, because this runs over every value of every page.
         level = [
             value
             for container in level
             for value in (container.values() if type(container) is dict else container)
-            if type(value) is dict or type(value) is list
+            if type(value) in _CONTAINERS
         ]
         if not level:
             return

@@ -3,6 +3,7 @@
 problems     what goes wrong, in words
 checks       what can be known before a call
 calls        one call with its credential
+ahead        pages that are asked for before their turn
 checkpoints  where a run goes on
 leases       who works on a run
 queue        which runs are taken next

@@ -1,6 +1,8 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
+import functools
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,11 +20,35 @@ MINIMUM_LIFE = timedelta(minutes=1)
 _NO_CONTENT = frozenset({204, 205})
 # Idempotent methods (RFC 9110 §9.2.2), and QUERY, which is one by its definition.
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "QUERY"})
+# Methods that only ask (RFC 9110 §9.2.1), and QUERY.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 
 
 def is_repeatable(request: rendering.RenderedRequest) -> bool:
     """Whether the request may be sent again when nobody knows what became of it."""
     return request.method in _REPEATABLE
+
+
+def is_safe(request: rendering.RenderedRequest) -> bool:
+    """Whether the request changes nothing on the other side, so that it may be sent in vain."""
+    return request.method in _SAFE
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A request with its credential, ready to leave. `access`: what it carries, where that is a token."""
+
+    message: rendering.RenderedRequest
+    access: grants.Access | None = field(repr=False)
+    follows_redirects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent, and its answer, whatever the status."""
+
+    departure: Departure
+    answer: outbound.Answer
 
 
 class Caller:
@@ -64,23 +90,58 @@ class Caller:
             template = variables.fill(template, known)
         return strategy.first_request(rendering.render(template))
 
-    def send(self, request: rendering.RenderedRequest) -> outbound.Answer:
-        """The answer, whatever its status. Raises PullFailed and PullDelayed."""
+    def send(self, request: rendering.RenderedRequest, early: Exchange | None = None) -> outbound.Answer:
+        """The answer, whatever its status. Raises PullFailed and PullDelayed.
+
+        `early`: it was sent before its turn, and this came of it.
+        """
         with told():
-            answer = self._send(request)
-            if self._access is None or (signal := self._access.signal_in(answer)) is None:
+            exchange = early or self._exchange(request)
+            self.sent, self._is_refused = exchange.departure.message, False
+            answer, refused = exchange.answer, exchange.departure.access
+            if refused is None or (signal := refused.signal_in(answer)) is None:
                 return answer
             self._is_refused = True
-            access = self._renewed(self._access, signal, request)
+            access = self._renewed(refused, signal, request)
             if access is None:
                 return answer
             self._access, self.was_renewed = access, True
             self._check_still_there()
-            answer = self._send(request)
+            answer = self._exchange(request).answer
             self._is_refused = access.signal_in(answer) is not None
             if signal is grants.Signal.RULE and not self._is_refused:
                 grants.note_help(self._connection, access)
         return answer
+
+    def ready(self, request: rendering.RenderedRequest) -> Departure:
+        """The request with a credential that is good at this moment.
+
+        Raises TokenUnavailable, InvalidRequest, the door's Refused, PullFailed and PullDelayed.
+        """
+        authorization = self._authorization(request.url)
+        if not (secrets := set(rendering.secrets_of(authorization))) <= set(self.secrets):
+            self.secrets = tuple(secrets.union(self.secrets))
+        follows = self._saved_request.follow_redirects and not _is_in_url(authorization)
+        self.calls += 1
+        return Departure(rendering.authorize(request, authorization), self._access, follows)
+
+    def deliver(self, departure: Departure, *, most_bytes: int | None = None) -> outbound.Answer:
+        """Send it; raises OutboundError. `most_bytes`: take no larger body, even if the settings allow one.
+
+        Other threads may do it: it touches nothing of the caller but the door, and who watches it.
+        """
+        budget, message = self._budget, departure.message
+        if most_bytes is not None and most_bytes < budget.max_body_bytes:
+            budget = replace(budget, max_body_bytes=most_bytes)
+        return self._door.send(
+            message.method,
+            message.url,
+            headers=message.headers,
+            body=message.body,
+            budget=budget,
+            follow_redirects=departure.follows_redirects,
+            watch=self._watch,
+        )
 
     def check(self, answer: outbound.Answer) -> None:
         """Raise PullFailed or PullDelayed unless this is an answer to read."""
@@ -94,7 +155,7 @@ class Caller:
         """The request as a checkpoint may hold it: next links often repeat a token or an API key."""
         if self._access is not None:
             return rendering.without_authorization(request, _granted(self._access))
-        return rendering.without_authorization(request, self._typed_authorization())
+        return rendering.without_authorization(request, self._typed_authorization)
 
     def _renewed(
         self, refused: grants.Access, signal: grants.Signal, request: rendering.RenderedRequest
@@ -116,25 +177,14 @@ class Caller:
         if self._values and not self._values.items() <= grants.variables_of(self._connection).items():
             raise PullDelayed(_MOVED)
 
-    def _send(self, request: rendering.RenderedRequest) -> outbound.Answer:
-        self._is_refused = False
-        authorization = self._authorization(request.url)
-        self.secrets = tuple({*self.secrets, *rendering.secrets_of(authorization)})
-        self.sent = sent = rendering.authorize(request, authorization)
-        self.calls += 1
-        return self._door.send(
-            sent.method,
-            sent.url,
-            headers=sent.headers,
-            body=sent.body,
-            budget=self._budget,
-            follow_redirects=self._saved_request.follow_redirects and not _is_in_url(authorization),
-            watch=self._watch,
-        )
+    def _exchange(self, request: rendering.RenderedRequest) -> Exchange:
+        departure = self.ready(request)
+        self.sent, self._is_refused = departure.message, False
+        return Exchange(departure, self.deliver(departure))
 
     def _authorization(self, url: str) -> rendering.Authorization:
         if self._saved_request.authorization_kind != AuthorizationKind.OAUTH:
-            return self._typed_authorization()
+            return self._typed_authorization
         return _granted(self._access_to(url))
 
     def _access_to(self, url: str) -> grants.Access:
@@ -156,6 +206,7 @@ class Caller:
         grants.fresh_token(self._connection, now=self._clock())
         return grants.variables_of(self._connection)
 
+    @functools.cached_property
     def _typed_authorization(self) -> rendering.Authorization:
         saved_request = self._saved_request
         secret = saved_request.secret or ""
@@ -241,9 +292,11 @@ def records_in(answer: outbound.Answer, document: Any, path: str) -> list[dict[s
     return [] if answer.status in _NO_CONTENT else records.records_at(document, path)
 
 
-def fetch(caller: Caller, request: rendering.RenderedRequest) -> tuple[outbound.Answer, Any]:
-    """A good answer and what records are taken from. Raises PullFailed and PullDelayed."""
-    answer = caller.send(request)
+def fetch(
+    caller: Caller, request: rendering.RenderedRequest, early: Exchange | None = None
+) -> tuple[outbound.Answer, Any]:
+    """A good answer and what records are taken from. Raises PullFailed and PullDelayed; see `Caller.send`."""
+    answer = caller.send(request, early)
     caller.check(answer)
     with told():
         document = read(answer)

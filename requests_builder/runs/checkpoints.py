@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from requests_builder.pagination import PageTrail
 from requests_builder.rendering import RenderedRequest
 
@@ -34,7 +36,7 @@ class Checkpoint:
             stored["headers"] = self.request.headers
         if self.request.body != first.body:
             stored["splice"] = _splice(first.body or b"", self.request.body or b"")
-        return json.dumps(stored, separators=(",", ":"))
+        return orjson.dumps(stored).decode()
 
     @classmethod
     def from_text(cls, text: str, first: RenderedRequest) -> "Checkpoint":

@@ -15,6 +15,7 @@ from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, Run, RunState, Table
 from requests_builder.runs import bell, calls
+from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
@@ -111,6 +112,8 @@ class Pull:
         self._caller = calls.Caller(self._saved_request, door, lease.clock, lambda _: not lease.is_lost)
         self._first = self._caller.first_request(self._strategy)
         self._destination = destinations.of(self._saved_request)
+        # Where an attempt was given up, the next one asks for its pages in turn.
+        self._ahead = Ahead(self._caller, self._run.pk, is_on=not self._run.error_code)
         self._is_begun = False
         # What the pages of earlier attempts have shown is known when it is clear where to begin.
         self._mapping: mapping.CompiledMapping | mapping.AsTheyCome = mapping.AsTheyCome()
@@ -168,7 +171,7 @@ class Pull:
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
         if calls.is_repeatable(checkpoint.request):
-            return calls.fetch(self._caller, checkpoint.request)
+            return calls.fetch(self._caller, checkpoint.request, self._ahead.take(checkpoint.request))
         self._write_down(replace(checkpoint, is_sending=True))
         try:
             return calls.fetch(self._caller, checkpoint.request)
@@ -191,7 +194,14 @@ class Pull:
         if isinstance(request, pagination.End):
             return request
         seconds = checkpoint.seconds + self._lease.clock.seconds - began
-        return Checkpoint(self._caller.without_credential(request), trail, seconds)
+        following = Checkpoint(self._caller.without_credential(request), trail, seconds)
+        if self._lease.is_safe and self._ahead.is_worthwhile(following.request, answer):
+            # It leaves before this page is written: the database is not waited for either.
+            outlook = pagination.outlook(
+                self._strategy, answered, following.request, trail, settings.RUN_MAX_PAGES
+            )
+            self._ahead.look(outlook, answer)
+        return following
 
     def _store(
         self, answer: outbound.Answer, page: mapping.Rows, following: Checkpoint | pagination.End

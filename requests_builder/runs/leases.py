@@ -67,6 +67,11 @@ class Lease:
         return self._is_lost
 
     @property
+    def is_safe(self) -> bool:
+        """Whether `check` would let the run go on, without a look at the database."""
+        return not self._is_lost and not is_stopping.is_set() and self.clock() < self._until
+
+    @property
     def is_fresh(self) -> bool:
         """Whether it was prolonged since the last beat, as it is by each page."""
         return self.clock() < self._until - LEASE + HEARTBEAT

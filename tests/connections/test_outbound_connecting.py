@@ -67,13 +67,16 @@ def test_one_bad_address_spoils_the_name(addresses: list[str]) -> None:
 
 def test_a_name_that_changes_its_address_is_never_asked_twice_for_one_connection() -> None:
     answers = [["127.0.0.1"], ["127.0.0.66"]]
-    with RawServer(answering(ok())) as server, Door(server.allow, resolve=lambda _: answers.pop(0)) as door:
+    with RawServer(answering(ok())) as server:
         url = f"http://rebind.example.com:{server.port}/"
-        assert door.send("GET", url).status == 200
-        assert door.send("GET", url).status == 200  # over the kept connection
-        door.close()
-        with pytest.raises(Refused):
-            door.send("GET", url)
+        with Door(server.allow, resolve=lambda _: answers.pop(0)) as door:
+            assert door.send("GET", url).status == 200
+            assert door.send("GET", url).status == 200  # over the kept connection
+        with (
+            Door(server.allow, resolve=lambda _: answers.pop(0)) as another,
+            pytest.raises(Refused),
+        ):
+            another.send("GET", url)
     assert server.connections == 1
 
 

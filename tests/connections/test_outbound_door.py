@@ -20,6 +20,7 @@ from connections.outbound import (
     OutboundError,
     Refused,
     Timings,
+    Unreachable,
     Unusable,
 )
 from connections.outbound.messages import USER_AGENT
@@ -385,16 +386,17 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_for_safe_methods_o
         while peer.request() and stays:
             peer.send(ok())
 
-    with RawServer(vanish) as server, Door(server.allow) as door:
-        door.send("GET", server.url)
-        assert door.send("GET", server.url).status == 200
+    with RawServer(vanish) as server:
+        with Door(server.allow) as door:
+            door.send("GET", server.url)
+            assert door.send("GET", server.url).status == 200
         assert server.connections == 2
 
         is_first = True
-        door.close()
-        door.send("GET", server.url)
-        with pytest.raises(Interrupted) as failure:
-            door.send("POST", server.url, body=b"order")
+        with Door(server.allow) as door:
+            door.send("GET", server.url)
+            with pytest.raises(Interrupted) as failure:
+                door.send("POST", server.url, body=b"order")
         assert failure.value.code == "transport_error"
         assert sum(request.startswith(b"POST") for request in server.requests) == 1
 
@@ -440,6 +442,27 @@ def test_threads_of_one_run_may_share_a_door() -> None:
 
 
 @pytest.mark.requirement("R61")
+def test_a_door_that_closes_ends_what_other_threads_have_under_way() -> None:
+    has_come, has_gone = threading.Event(), threading.Event()
+
+    def silent(peer: Peer) -> None:
+        peer.request()
+        has_come.set()
+        peer.request()
+        has_gone.set()
+
+    with RawServer(silent) as server, ThreadPoolExecutor(1) as pool:
+        with Door(server.allow) as door:
+            call = pool.submit(door.send, "GET", server.url)
+            assert has_come.wait(5)
+        with pytest.raises(Interrupted):
+            call.result(5)
+        assert has_gone.wait(5)
+        with pytest.raises(Unreachable):
+            door.send("GET", server.url)
+    assert server.connections == 1
+
+
 def test_no_secret_is_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url_secret = "/?api_key=hunter2"

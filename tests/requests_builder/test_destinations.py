@@ -58,6 +58,20 @@ def test_records_become_rows_as_they_are(saved_request: SavedRequest, now: datet
     assert [row.data for row in Row.objects.order_by("id")] == records
 
 
+@pytest.mark.parametrize("keys", [None, ["text"]], ids=["without keys", "with keys"])
+def test_every_text_comes_back_as_it_went_in(
+    keys: list[str] | None, saved_request: SavedRequest, now: datetime
+) -> None:
+    texts = ["\\", "\\N", "\\.", "a\\tb", "a\tb", "two\nlines", "a\r", "\x01\x7f", '"', "é𝄞\u2028", "\\\\n"]
+    saved_request.key_fields = keys or []
+    saved_request.write_mode = WriteMode.UPDATE if keys else WriteMode.REPLACE
+    saved_request.save()
+
+    pulled(saved_request, [{"text": text} for text in texts], now)
+
+    assert [row.data["text"] for row in Row.objects.visible().order_by("id")] == texts
+
+
 def test_columns_are_in_the_order_in_which_they_were_first_seen(
     saved_request: SavedRequest, now: datetime
 ) -> None:

@@ -166,7 +166,8 @@ def posted(client: Client, page: str, number: int, **more: Any) -> Any:
         for name in form.fields
         if name not in ("headers", "body_pairs", "mapping")
     }
-    for name, rows in (("headers", form.header_pairs), ("body_pairs", form.body_pair_rows)):
+    body_pairs = [(row.name, row.value) for row in form.body_pair_rows]
+    for name, rows in (("headers", form.header_pairs), ("body_pairs", body_pairs)):
         data |= {f"{name}-name": [row[0] for row in rows], f"{name}-value": [row[1] for row in rows]}
     return client.post(NEW, {**data, "key_fields": "", "imported": wanted, **more})
 

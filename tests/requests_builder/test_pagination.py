@@ -18,6 +18,7 @@ from requests_builder.pagination import (
     PaginationError,
     follow,
     from_config,
+    outlook,
     suggest,
     to_config,
 )
@@ -313,3 +314,72 @@ def test_a_mapping_that_is_wrong_is_refused_at_its_key(config, field, sentence):
 def test_a_first_answer_suggests_how_to_page(url, document, pagination):
     request = RenderedRequest("GET", "https://api.example/v1" + url)
     assert suggest(Page(request, document, [])).pagination == pagination
+
+
+# What can be foretold
+
+
+def the_outlook(config, records=ROWS, document=None, request=BASE, max_pages=10_000, before=0):
+    strategy = from_config(config)
+    trail = PageTrail(pages=before, records=before * 2)
+    current = Page(strategy.first_request(request), document, records)
+    following, trail = follow(strategy, current, trail, max_pages)
+    return outlook(strategy, current, following, trail, max_pages), following
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "counts"),
+    [
+        ({"kind": "page", "start": 1}, "page", [2, 3, 4]),
+        ({"kind": "page", "start": 0}, "page", [1, 2, 3]),
+        ({"kind": "offset", "limit": 50, "advance": "limit"}, "offset", [50, 100, 150]),
+        ({"kind": "offset", "limit": 50, "start": 10}, "offset", [12, 14, 16]),
+    ],
+)
+def test_counted_pages_can_be_foretold(config, name, counts):
+    found, following = the_outlook(config)
+
+    assert found.request(1) == following
+    assert [number_in(found.request(steps), name) for steps in (1, 2, 3)] == counts
+
+
+def test_counted_pages_in_a_body_can_be_foretold():
+    base = replace(BASE, method="QUERY", body=b"{}")
+    found, _ = the_outlook({"kind": "page_body", "path": "page"}, request=base)
+    assert [json.loads(found.request(steps).body) for steps in (1, 2)] == [{"page": 2}, {"page": 3}]
+
+    found, _ = the_outlook({"kind": "offset_body", "path": "skip", "limit": 2}, request=base)
+    assert [json.loads(found.request(steps).body)["skip"] for steps in (1, 2)] == [2, 4]
+
+
+def test_with_a_cursor_only_the_next_page_can_be_foretold():
+    found, following = the_outlook({"kind": "cursor", "path": "next"}, document={"next": "abc"})
+
+    assert found.request(1) == following
+    assert found.request(2) is None
+    assert found.remaining is None
+
+
+@pytest.mark.parametrize(
+    ("config", "document", "max_pages", "last"),
+    [
+        ({"total_pages": "pages"}, {"pages": 4}, 10_000, 3),
+        ({"total_pages": "pages", "start": 2}, {"pages": 4}, 10_000, 2),
+        ({"total": "count"}, {"count": 7}, 10_000, 3),
+        ({"pages": 3}, {}, 10_000, 2),
+        ({}, {}, 5, 4),
+    ],
+)
+def test_nothing_is_foretold_beyond_the_end_that_is_known(config, document, max_pages, last):
+    found, _ = the_outlook({"kind": "page", **config}, document=document, max_pages=max_pages)
+
+    assert found.request(last) is not None
+    assert found.request(last + 1) is None
+
+
+def test_what_remains_is_the_word_of_the_api_and_not_the_wish():
+    assert the_outlook({"kind": "page", "pages": 100})[0].remaining is None
+    assert the_outlook({"kind": "page", "total": "count"}, document={"count": 41})[0].remaining == 20
+    assert (
+        the_outlook({"kind": "page", "total": "count"}, document={"count": 41}, before=10)[0].remaining == 10
+    )

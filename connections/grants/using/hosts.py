@@ -54,8 +54,7 @@ class Reach:
 
         Over https only, but for what OUTBOUND_ALLOW lists (RFC 6750 §5.3).
         """
-        checked = outbound.check_url_for_secrets(url)
-        host = spelled(parse_url(checked).origin)
+        host = spelled(outbound.origin_for_secrets(url))
         if not any(_fits(host, pattern) for pattern in self.hosts):
             raise HostNotAllowed(self.connection_name, host)
 

@@ -1,0 +1,60 @@
+"""The processes of a benchmark: mock servers, and the product with a database of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import lanes
+
+ROOT = Path(__file__).resolve().parent.parent
+Figures = dict[str, float]
+
+
+@contextmanager
+def prepared(database_url: str, port: int) -> Iterator[dict[str, str]]:
+    """The environment for processes of the product with an empty database, that may call this port."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            **lanes.NEUTRAL,
+            "DATA_DIR": folder,
+            "DATABASE_URL": database_url,
+            "OUTBOUND_ALLOW": f"127.0.0.1:{port}",
+            # The pace that a host is spared with would be all that is measured.
+            "REFRESHES_PER_SECOND": "10000",
+        }
+        run(environment, "manage.py", "migrate", "--verbosity", "0")
+        yield environment
+
+
+def run(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return done.stdout
+
+
+def figures(environment: dict[str, str], module: str, *arguments: object) -> Figures:
+    """What a module of the benchmark prints last: an object of numbers."""
+    found: Figures = json.loads(run(environment, "-m", module, *map(str, arguments)).splitlines()[-1])
+    return found
+
+
+@contextmanager
+def process(module: str, *arguments: int) -> Iterator[None]:
+    """A mock server as a process, which prints a line when it listens."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.terminate()
