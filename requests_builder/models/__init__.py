@@ -21,7 +21,7 @@ from .saved_requests import (
     WriteMode,
     no_pagination,
 )
-from .schedules import Schedule
+from .schedules import CatchUp, Overlap, Schedule
 from .tables import Table
 
 __all__ = [
@@ -30,8 +30,10 @@ __all__ = [
     "AuthorizationKind",
     "Batch",
     "BodyKind",
+    "CatchUp",
     "DecryptionFailed",
     "Mender",
+    "Overlap",
     "Row",
     "Run",
     "RunState",
