@@ -13,10 +13,10 @@ from .rules import Hours, Minutes, Rule
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """A due time: `at` in UTC, `local` in the zone of the rule; `note` tells of a clock change, if any."""
+    """A due time: `at` in UTC, `wall` on the clocks of the zone; `note` tells of a clock change, if any."""
 
     at: datetime
-    local: datetime
+    wall: datetime
     note: str
 
 
@@ -38,7 +38,7 @@ def foretold(rule: Rule, first: datetime | None, count: int) -> list[Foretold]:
     told: list[Foretold] = []
     for number, at in enumerate(due[:count]):
         before = due[number - 1] if number else None
-        told.append(Foretold(at, at.astimezone(zone), _note(rule, at, before)))
+        told.append(Foretold(at, at.astimezone(zone).replace(tzinfo=None), _note(rule, at, before)))
     return told
 
 

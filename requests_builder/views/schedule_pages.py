@@ -30,11 +30,11 @@ OFFERED_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class DueTime:
-    """A row of the ledger with its moments on the clocks of the schedule's zone."""
+    """A row of the ledger with what the clocks of the schedule's zone show then."""
 
     run: Run
-    local: datetime
-    local_until: datetime | None
+    wall: datetime
+    wall_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def schedule_backfill(request: TeamRequest, uuid: UUID) -> HttpResponse:
     rule = schedule.kept_rule
     now = timezone.now()
     zone = rule.timezone if rule else "UTC"
-    form = BackfillForm(request.POST or None, zone=zone, now=now)
+    form = BackfillForm(request.POST if request.method == "POST" else None, zone=zone, now=now)
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
         try:
@@ -149,13 +149,18 @@ def _back(request: TeamRequest, uuid: UUID) -> HttpResponse:
 
 
 def _by_day(due_times: Iterable[DueTime]) -> list[Day]:
-    return [Day(day, list(own)) for day, own in groupby(due_times, key=lambda due: due.local.date())]
+    return [Day(day, list(own)) for day, own in groupby(due_times, key=lambda due: due.wall.date())]
 
 
 def _due_times(found: Iterable[Run], zone: str) -> list[DueTime]:
+    # Without a zone of their own: templates would turn them into the zone of the server.
     clocks = ZoneInfo(zone)
     return [
-        DueTime(run, run.due_at.astimezone(clocks), run.due_until and run.due_until.astimezone(clocks))
+        DueTime(
+            run,
+            run.due_at.astimezone(clocks).replace(tzinfo=None),
+            run.due_until.astimezone(clocks).replace(tzinfo=None) if run.due_until else None,
+        )
         for run in found
     ]
 
