@@ -64,6 +64,7 @@ def schedule_page(request: TeamRequest, uuid: UUID) -> HttpResponse:
         "zone": zone,
         "upcoming": runs.next_runs(schedule, count=FORETOLD),
         "days": [] if before else _by_day(reversed(page[:ON_THE_STRIP])),
+        "states": sorted({due.run.state for due in page[:ON_THE_STRIP]}, key=RunState.values.index),
         "due_times": page[:PAGE],
         "older": "?" + urlencode({"before": page[PAGE - 1].run.due_at.isoformat()}) if has_older else "",
         "newest": "?" if before else "",
