@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('requests_builder', '0007_write_modes'),
+        ('requests_builder', '0013_queue'),
     ]
 
     operations = [
