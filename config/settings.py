@@ -268,6 +268,11 @@ for _name, _most in (("WORKER_THREADS", 256), ("RUNS_PER_TEAM", 10_000), ("RUNS_
     if not 1 <= globals()[_name] <= _most:
         stop(f"{_name} must be between 1 and {_most}, and is {globals()[_name]}.")
 
+# Over how many seconds schedules that are due together begin; 0: all at once.
+SCHEDULE_SPREAD_SECONDS = read("SCHEDULE_SPREAD_SECONDS", env.int, 0, "a number of seconds")
+if not 0 <= SCHEDULE_SPREAD_SECONDS <= 60:
+    stop("SCHEDULE_SPREAD_SECONDS must be a number from 0 to 60.")
+
 
 # Refreshes ------------------------------------------------------------------------------------------
 

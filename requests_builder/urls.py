@@ -9,6 +9,7 @@ from requests_builder.views import (
     mapping,
     pagination,
     runs,
+    schedule_pages,
     schedules,
     tables,
 )
@@ -47,20 +48,27 @@ urlpatterns = [
     path("t/<slug:team>/requests/<uuid:uuid>/run-now/", builder.request_run_now, name="request_run_now"),
     path("t/<slug:team>/requests/<uuid:uuid>/schedule/", schedules.schedule, name="schedule"),
     path(
-        "t/<slug:team>/requests/<uuid:uuid>/schedule/pause/", schedules.schedule_pause, name="schedule_pause"
-    ),
-    path(
-        "t/<slug:team>/requests/<uuid:uuid>/schedule/resume/",
-        schedules.schedule_resume,
-        name="schedule_resume",
-    ),
-    path(
         "t/<slug:team>/requests/<uuid:uuid>/schedule/delete/",
         schedules.schedule_delete,
         name="schedule_delete",
     ),
     path("t/<slug:team>/schedules/", schedules.schedule_list, name="schedule_list"),
     path("t/<slug:team>/schedules/preview/", schedules.schedule_preview, name="schedule_preview"),
+    path("t/<slug:team>/schedules/<uuid:uuid>/", schedule_pages.schedule_page, name="schedule_page"),
+    path("t/<slug:team>/schedules/<uuid:uuid>/pause/", schedule_pages.schedule_pause, name="schedule_pause"),
+    path(
+        "t/<slug:team>/schedules/<uuid:uuid>/resume/", schedule_pages.schedule_resume, name="schedule_resume"
+    ),
+    path(
+        "t/<slug:team>/schedules/<uuid:uuid>/backfill/",
+        schedule_pages.schedule_backfill,
+        name="schedule_backfill",
+    ),
+    path(
+        "t/<slug:team>/schedules/<uuid:uuid>/backfill/stop/",
+        schedule_pages.schedule_backfill_stop,
+        name="schedule_backfill_stop",
+    ),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
     path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),

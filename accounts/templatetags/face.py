@@ -55,6 +55,7 @@ STATES = {
     # schedules and invitations
     "active": StateLook("ok", "Active"),
     "paused": StateLook("off", "Paused"),
+    "ended": StateLook("off", "Ended"),
     "pending": StateLook("waiting", "Pending"),
     "accepted": StateLook("ok", "Accepted"),
     "expired": StateLook("off", "Expired"),

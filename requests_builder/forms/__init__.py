@@ -14,12 +14,13 @@ from .importing import ImportForm
 from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
-from .schedule import ScheduleForm
+from .schedule import BackfillForm, ScheduleForm
 
 __all__ = [
     "COMMON_METHODS",
     "NAME_TAKEN",
     "PAGINATION_LABELS",
+    "BackfillForm",
     "ImportForm",
     "MappingTrialForm",
     "SavedRequestForm",

@@ -13,6 +13,7 @@ from requests_builder.models import AuthorizationKind, SavedRequest
 from .bodies import exported_body
 from .environment import Variables, escaped
 from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
+from .scheduling import exported_schedule
 
 # Headers that people type a credential into, though there is a tab for that.
 _SECRET_HEADER = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
@@ -78,7 +79,7 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
     exported["headers"] = _exported_headers(saved_request, variables)
     exported["authorization"] = _exported_authorization(saved_request, variables)
     if schedule := getattr(saved_request, "schedule", None):
-        exported["schedule"] = schedule.rule | ({"paused": True} if schedule.is_paused else {})
+        exported["schedule"] = exported_schedule(schedule)
     defaults = {"timeout_seconds": 30, "follow_redirects": True, "pagination": {"kind": "none"}}
     return {
         key: exported[key]

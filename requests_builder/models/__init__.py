@@ -24,7 +24,7 @@ from .saved_requests import (
     WriteMode,
     no_pagination,
 )
-from .schedules import Schedule
+from .schedules import CatchUp, Overlap, Schedule
 from .tables import Table
 from .tries import Try
 
@@ -34,8 +34,10 @@ __all__ = [
     "AuthorizationKind",
     "Batch",
     "BodyKind",
+    "CatchUp",
     "DecryptionFailed",
     "Mender",
+    "Overlap",
     "RequestFile",
     "Row",
     "Run",

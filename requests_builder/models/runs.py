@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Team, User
 from connections.encryption import EncryptedTextField
@@ -29,6 +29,7 @@ UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
 class Trigger(models.TextChoices):
     SCHEDULE = "schedule", "Schedule"
     MANUAL = "manual", "Run now"
+    BACKFILL = "backfill", "Backfill"
 
 
 class Mender(models.TextChoices):
@@ -49,6 +50,20 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Unfinished, not before their time, and held by no worker that is alive."""
         free = Q(leased_until=None) | Q(leased_until__lte=now)
         return self.unfinished().filter(free, not_before__lte=now)
+
+    def in_line(self) -> "RunQuerySet":
+        """Those that wait until the ones before them are finished."""
+        return self.filter(state=RunState.QUEUED, not_before=None)
+
+    def first_in_line(self) -> "RunQuerySet":
+        """Of each line the one whose turn it is: nothing before it is unfinished."""
+        line = Run.objects.unfinished().filter(
+            saved_request=OuterRef("saved_request"),
+            schedule=OuterRef("schedule"),
+            trigger=OuterRef("trigger"),
+        )
+        before = Q(not_before__isnull=False) | Q(due_at__lt=OuterRef("due_at"))
+        return self.in_line().exclude(Exists(line.filter(before)))
 
     def unheard(self, now: datetime, patience: timedelta) -> "RunQuerySet":
         """Claimable, and whoever was told about them lately has not begun; the oldest first.
@@ -79,10 +94,13 @@ class Run(models.Model):
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     due_at = models.DateTimeField()
+    # Where many due times were missed, one row stands for all of them, from `due_at` to this one.
+    due_until = models.DateTimeField(null=True, blank=True)
 
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
-    # Between two attempts: when the next one may begin.
-    not_before = models.DateTimeField()
+    # Between two attempts: when the next one may begin. None: it waits in line, until the runs of its
+    # schedule that have the same trigger and come before it are finished.
+    not_before = models.DateTimeField(null=True, blank=True)
     # When a worker was last told about it.
     rung_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -142,6 +160,10 @@ class Run(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.state not in UNFINISHED
+
+    @property
+    def is_in_line(self) -> bool:
+        return self.state == RunState.QUEUED and self.not_before is None
 
     @property
     def is_waiting(self) -> bool:

@@ -12,6 +12,21 @@ from requests_builder import schedules
 from .saved_requests import SavedRequest
 
 
+class CatchUp(models.TextChoices):
+    """What becomes of due times that passed while nobody could start them, or during a pause."""
+
+    SKIP = "skip", "Skip them"
+    LATEST = "latest", "Run the latest"
+    ALL = "all", "Run all of them"
+
+
+class Overlap(models.TextChoices):
+    """What becomes of a due time while the run before it is not finished."""
+
+    SKIP = "skip", "Skip it"
+    QUEUE = "queue", "Let it wait"
+
+
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def due(self, now: datetime) -> "ScheduleQuerySet":
         """Whose next due time has come, the longest due first."""
@@ -25,9 +40,12 @@ class Schedule(models.Model):
     saved_request = models.OneToOneField(SavedRequest, on_delete=models.CASCADE, related_name="schedule")
     # The rule as `schedules.from_config` reads it.
     rule = models.JSONField()
+    catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.LATEST)
+    overlap = models.CharField(max_length=10, choices=Overlap.choices, default=Overlap.SKIP)
     is_paused = models.BooleanField(default=False)
-    # The next due time; it moves on in the transaction that writes the run of the one before.
-    next_at = models.DateTimeField()
+    # The next due time; it moves on in the transaction that writes the run of the one before. It stands still
+    # during a pause. None: the rule has come to its end.
+    next_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -52,3 +70,10 @@ class Schedule(models.Model):
         """What the rule means, for people."""
         rule = self.kept_rule
         return schedules.in_words(rule) if rule else "This rule can no longer be kept. Set another one."
+
+    @property
+    def state(self) -> str:
+        """Active, paused or ended: whether anything will be due."""
+        if self.is_paused:
+            return "paused"
+        return "active" if self.next_at else "ended"

@@ -13,39 +13,45 @@ previews     one call for a person who looks at it
 second_pages the first two calls of a pull, to see whether its pagination is right
 ledger       what is due, what is to be recovered, Run now
 cancelling   the end of a run that is not wanted any more
+scheduling   schedules set, paused, resumed, removed
+backfills    due times of the past made up for
 bell         messages to workers
 """
 
 from requests_builder.runs import bell
+from requests_builder.runs.backfills import Backfill, BackfillRefused, backfill, stop_backfill
 from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import foreseen, refusal, stand_in_token
 from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
 from requests_builder.runs.ledger import (
-    next_runs,
-    pause,
+    DEAD_CONNECTION,
+    dead_connection,
     recover_runs,
-    remove_schedule,
     request_run,
-    resume,
-    set_schedule,
     start_due_runs,
     sweep,
 )
 from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECORDS, Preview, preview
 from requests_builder.runs.problems import Problem
+from requests_builder.runs.scheduling import next_runs, pause, remove_schedule, resume, set_schedule
 from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
 
 __all__ = [
+    "DEAD_CONNECTION",
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
+    "Backfill",
+    "BackfillRefused",
     "Preview",
     "Problem",
     "SecondPage",
     "Verdict",
+    "backfill",
     "bell",
     "cancel",
     "crew",
+    "dead_connection",
     "execute",
     "foreseen",
     "next_runs",
@@ -59,6 +65,7 @@ __all__ = [
     "set_schedule",
     "stand_in_token",
     "start_due_runs",
+    "stop_backfill",
     "sweep",
     "try_second_page",
 ]

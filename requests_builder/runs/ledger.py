@@ -1,14 +1,28 @@
 """What is due becomes runs: one row for each due time, whatever became of it."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from connections.models import Connection, ConnectionState
 from requests_builder import schedules
 from requests_builder.destinations import table
-from requests_builder.models import Run, RunState, SavedRequest, Schedule, Trigger
+from requests_builder.models import (
+    AuthorizationKind,
+    CatchUp,
+    Overlap,
+    Run,
+    RunState,
+    SavedRequest,
+    Schedule,
+    Trigger,
+)
+from requests_builder.models.schedules import ScheduleQuerySet
 from requests_builder.runs import bell
 
 # Schedules in one transaction, and transactions in one tick: then the workers hear of what is there.
@@ -16,15 +30,29 @@ SCHEDULES_AT_ONCE = 500
 BATCHES_IN_A_TICK = 10
 # After a long pause of the scheduler each schedule may leave many rows; others wait for the transaction.
 ROWS_AT_ONCE = 2_000
-MOST_MISSED = 500
+# So many missed due times have a row of their own; one row stands for all before them.
+MOST_LISTED = 50
+# So many are made up for by "all".
+MOST_CAUGHT_UP = 100
+# Whoever is later than this was away: the catch-up policy decides.
+ON_TIME = timedelta(minutes=10)
 # A worker that was told about a run has begun by now, or has not heard.
 PATIENCE = timedelta(seconds=10)
 RECOVERED_AT_ONCE = 200
 SWEPT_AT_ONCE = 20_000
 
-MISSED = "Nobody was there to start it: no scheduler was running. A later due time was started in its place."
-MISSED_MANY = f"{MISSED} Due times before this one were missed, too, and are not listed."
+AWAY = "No scheduler was running when it was due."
+PAUSED = "The schedule was paused when it was due."
+NOT_MADE_UP = {
+    CatchUp.SKIP: "By the schedule’s catch-up policy nothing is made up for.",
+    CatchUp.LATEST: "Only the latest due time was made up for.",
+    CatchUp.ALL: f"Only the newest {MOST_CAUGHT_UP} due times were made up for.",
+}
 SKIPPED = "The run before it was not finished yet."
+SKIPPED_FOR_WAITING = f"{SKIPPED} Another due time was waiting for it already."
+# The error code of what was skipped because nobody could have called the API, and why.
+DEAD_CONNECTION = "connection_needs_reauth"
+DEAD = "Its connection {connection} needs reconnecting."
 
 
 def request_run(saved_request: SavedRequest, *, user: User | None, now: datetime) -> Run:
@@ -47,8 +75,8 @@ def request_run(saved_request: SavedRequest, *, user: User | None, now: datetime
 def start_due_runs(now: datetime) -> list[UUID]:
     """Write down a run for each schedule that is due, and move the schedule on, in one transaction.
 
-    Gives the ids of the runs to be executed. Several schedulers may do this at the same time. When nothing is
-    due, it costs one query.
+    Gives the ids of the runs to be executed, among them those whose turn in a line has come. Several
+    schedulers may do this at the same time. When nothing is due, it costs two queries.
     """
     started: list[UUID] = []
     for _ in range(BATCHES_IN_A_TICK):
@@ -57,48 +85,158 @@ def start_due_runs(now: datetime) -> list[UUID]:
         with transaction.atomic():
             # What another scheduler is moving on at this moment is left to it. The lock saves work only: that
             # no due time has two runs is seen to by the constraint on them.
-            due = Schedule.objects.due(now).select_related("saved_request")
+            due = with_what_decides(Schedule.objects.due(now))
             locked = due.select_for_update(skip_locked=True, of=("self",))[:SCHEDULES_AT_ONCE]
-            started += _start(list(locked), now)
-    return started
+            started += write_down(list(locked), now)
+    return started + _call_up(now)
 
 
-def _start(due: list[Schedule], now: datetime) -> list[UUID]:
-    busy = set(Run.objects.unfinished().filter(schedule__in=due).values_list("schedule_id", flat=True))
+def _call_up(now: datetime) -> list[UUID]:
+    """Let those begin whose turn it is in their line."""
+    called = []
+    for pk in Run.objects.first_in_line().values_list("pk", flat=True)[:RECOVERED_AT_ONCE]:
+        # Another scheduler may have seen the same one.
+        called += [pk] * Run.objects.in_line().filter(pk=pk).update(not_before=now, rung_at=now)
+    return called
+
+
+def with_what_decides(chosen: ScheduleQuerySet) -> ScheduleQuerySet:
+    """The schedules with what `write_down` reads of their requests and connections, and no secrets."""
+    names = ("team_id", "authorization_kind", "connection__name", "connection__state")
+    of_request = (f"saved_request__{name}" for name in names)
+    own = (field.attname for field in Schedule._meta.concrete_fields)
+    return chosen.select_related("saved_request__connection").only(*own, *of_request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Schedules by what is unfinished of them: a run at all, and one that waits for another."""
+
+    busy: Collection[UUID] = field(default_factory=frozenset)
+    waiting: Collection[UUID] = field(default_factory=frozenset)
+
+
+def write_down(due: Sequence[Schedule], now: datetime, *, was_paused: bool = False) -> list[UUID]:
+    """Write what becomes of each due time until now, and move the schedules on; within a transaction.
+
+    The ids of the runs that begin now. Stops after `ROWS_AT_ONCE` rows; the schedules that are left stay due.
+    """
+    unfinished = Run.objects.unfinished().filter(schedule__in=due, trigger=Trigger.SCHEDULE)
+    found = list(unfinished.values_list("schedule_id", "not_before"))
+    lines = _Lines({pk for pk, _ in found}, {pk for pk, not_before in found if not_before is None})
     written: list[Run] = []
     moved: list[Schedule] = []
     for schedule in due:
-        written += _move_on(schedule, now, is_busy=schedule.pk in busy)
+        written += _moved_on(schedule, now, lines, was_paused=was_paused)
         moved.append(schedule)
         if len(written) >= ROWS_AT_ONCE:
             break
     # A due time that has its row already keeps it.
     Run.objects.bulk_create(written, batch_size=500, ignore_conflicts=True)
     Schedule.objects.bulk_update(moved, ["next_at", "is_paused"], batch_size=100)
-    queued = [run.pk for run in written if run.state == RunState.QUEUED]
-    return list(Run.objects.filter(pk__in=queued).order_by("due_at").values_list("pk", flat=True))
+    begun = [run.pk for run in written if run.rung_at]
+    return list(Run.objects.filter(pk__in=begun).order_by("due_at").values_list("pk", flat=True))
 
 
-def _move_on(schedule: Schedule, now: datetime, *, is_busy: bool) -> list[Run]:
-    """The runs of the schedule's due times until now; only the last one is to be executed."""
+def _moved_on(schedule: Schedule, now: datetime, lines: _Lines, *, was_paused: bool) -> list[Run]:
+    """The rows of the schedule's due times until now, in order; the schedule stands at the one after them."""
+    first = schedule.next_at
+    assert first is not None
     try:
         rule = schedules.from_config(schedule.rule)
-        due = due_times(rule, schedule.next_at, now, MOST_MISSED + 2)
+        most = MOST_LISTED + 1 + (MOST_CAUGHT_UP if schedule.catch_up == CatchUp.ALL else 1)
+        due = schedules.newest_due(rule, first, now, most)
         schedule.next_at = rule.next_after(due[-1])
     except schedules.InvalidSchedule:
         # It was valid when it was saved: it has come to its end, or the time zone has left the world.
-        due = [schedule.next_at]
+        due = [first]
         schedule.is_paused = True
-    *missed, last = due
-    runs = [_run(schedule, moment, now, RunState.MISSED, MISSED) for moment in missed[-MOST_MISSED:]]
-    if len(missed) > MOST_MISSED:
-        runs[0].stop_reason = MISSED_MANY
-    if is_busy:
-        return [*runs, _run(schedule, last, now, RunState.SKIPPED, SKIPPED)]
-    return [*runs, _run(schedule, last, now, RunState.QUEUED)]
+    is_on_time = not was_paused and now - due[-1] <= ON_TIME
+    count = _count_to_run(CatchUp(schedule.catch_up), len(due), is_on_time=is_on_time)
+    passed, to_run = due[: len(due) - count], due[len(due) - count :]
+    is_backlog = schedule.catch_up == CatchUp.ALL and (len(due) > 1 or not is_on_time)
+    return [
+        *_passed(schedule, first, passed, now, was_paused=was_paused),
+        *_to_run(schedule, to_run, now, lines, is_backlog=is_backlog),
+    ]
 
 
-def _run(schedule: Schedule, due_at: datetime, now: datetime, state: RunState, reason: str = "") -> Run:
+def _count_to_run(policy: CatchUp, due: int, *, is_on_time: bool) -> int:
+    """How many of the newest due times are to run."""
+    match policy:
+        case CatchUp.ALL:
+            return min(due, MOST_CAUGHT_UP)
+        case CatchUp.LATEST:
+            return 1
+        case CatchUp.SKIP:
+            return 1 if is_on_time else 0
+
+
+def _passed(
+    schedule: Schedule, first: datetime, passed: list[datetime], now: datetime, *, was_paused: bool
+) -> list[Run]:
+    """Rows for what is not made up for: one for all the older ones, then one each."""
+    if not passed:
+        return []
+    state = RunState.SKIPPED if was_paused else RunState.MISSED
+    reason = f"{PAUSED if was_paused else AWAY} {NOT_MADE_UP[CatchUp(schedule.catch_up)]}"
+    older, listed = passed[:-MOST_LISTED], passed[-MOST_LISTED:]
+    if not older and passed[0] != first:
+        older, listed = passed[:1], passed[1:]
+    rows = [_row(schedule, moment, state, reason, finished_at=now) for moment in listed]
+    if not older:
+        return rows
+    all_before = _row(schedule, first, state, reason, finished_at=now)
+    all_before.due_until = older[-1] if older[-1] > first else None
+    return [all_before, *rows]
+
+
+def _to_run(
+    schedule: Schedule, due: list[datetime], now: datetime, lines: _Lines, *, is_backlog: bool
+) -> list[Run]:
+    """Rows for what is to run: at once, in line, or not because of what stands in the way."""
+    if connection := dead_connection(schedule.saved_request):
+        reason = DEAD.format(connection=connection.name)
+        return [
+            _row(schedule, moment, RunState.SKIPPED, reason, finished_at=now, error_code=DEAD_CONNECTION)
+            for moment in due
+        ]
+    is_busy, has_waiting = schedule.pk in lines.busy, schedule.pk in lines.waiting
+    rows: list[Run] = []
+    for moment in due:
+        if not is_busy:
+            is_busy = True
+            begins_at = now + _spread(schedule)
+            rung_at = now if begins_at == now else None
+            rows.append(_row(schedule, moment, not_before=begins_at, rung_at=rung_at))
+        elif is_backlog or (schedule.overlap == Overlap.QUEUE and not has_waiting):
+            has_waiting = True
+            rows.append(_row(schedule, moment))
+        else:
+            reason = SKIPPED_FOR_WAITING if schedule.overlap == Overlap.QUEUE else SKIPPED
+            rows.append(_row(schedule, moment, RunState.SKIPPED, reason, finished_at=now))
+    return rows
+
+
+def dead_connection(saved_request: SavedRequest) -> Connection | None:
+    """Its connection, if nothing but a person can bring that back to life."""
+    connection = saved_request.connection
+    if connection is None or saved_request.authorization_kind != AuthorizationKind.OAUTH:
+        return None
+    return connection if connection.state == ConnectionState.NEEDS_REAUTH else None
+
+
+def _row(
+    schedule: Schedule,
+    due_at: datetime,
+    state: RunState = RunState.QUEUED,
+    reason: str = "",
+    *,
+    error_code: str = "",
+    not_before: datetime | None = None,
+    rung_at: datetime | None = None,
+    finished_at: datetime | None = None,
+) -> Run:
     return Run(
         team_id=schedule.saved_request.team_id,
         saved_request_id=schedule.saved_request_id,
@@ -107,33 +245,17 @@ def _run(schedule: Schedule, due_at: datetime, now: datetime, state: RunState, r
         due_at=due_at,
         state=state,
         stop_reason=reason,
-        not_before=now,
-        rung_at=now if state == RunState.QUEUED else None,
-        finished_at=None if state == RunState.QUEUED else now,
+        error_code=error_code,
+        not_before=not_before,
+        rung_at=rung_at,
+        finished_at=finished_at,
     )
 
 
-def due_times(rule: schedules.Rule, first: datetime, now: datetime, most: int) -> list[datetime]:
-    """The newest `most` due times from `first`, which is one, until now.
-
-    Looks back from now, further and further, so that a year without a scheduler costs no more than a day.
-    """
-    if isinstance(rule, schedules.Minutes | schedules.Hours):
-        # Counted from the first, so only the number of steps can be left out.
-        step = rule.next_after(first) - first
-        steps = (now - first) // step
-        return [first + step * number for number in range(max(0, steps - most + 1), steps + 1)]
-    span = timedelta(minutes=most)
-    while True:
-        begin = max(first, now - span)
-        due = [first] if begin == first else []
-        moment = rule.next_after(begin)
-        while moment <= now:
-            due.append(moment)
-            moment = rule.next_after(moment)
-        if begin == first or len(due) >= most:
-            return due[-most:]
-        span *= 4
+def _spread(schedule: Schedule) -> timedelta:
+    """How long after its due time a schedule begins, always the same for one: all at once is a stampede."""
+    seconds: int = settings.SCHEDULE_SPREAD_SECONDS
+    return timedelta(seconds=schedule.pk.int % (seconds + 1))
 
 
 def recover_runs(now: datetime) -> list[UUID]:
@@ -154,47 +276,3 @@ def recover_runs(now: datetime) -> list[UUID]:
 def sweep(now: datetime) -> int:
     """Remove some of the rows that nobody will see again: of failed runs, and of replaced ones."""
     return table.sweep(now, SWEPT_AT_ONCE)
-
-
-def set_schedule(
-    saved_request: SavedRequest, rule: schedules.Rule, *, user: User | None, now: datetime
-) -> Schedule:
-    """Have the request run by this rule from now on. The same rule again changes nothing."""
-    config = schedules.to_config(rule)
-    with transaction.atomic():
-        schedule, is_new = Schedule.objects.select_for_update().get_or_create(
-            saved_request=saved_request,
-            defaults={"rule": config, "next_at": rule.next_after(now), "created_by": user},
-        )
-        if not is_new and schedule.rule != config:
-            schedule.rule, schedule.next_at = config, rule.next_after(now)
-            schedule.save(update_fields=["rule", "next_at"])
-    return schedule
-
-
-def remove_schedule(saved_request: SavedRequest) -> None:
-    """Have the request run no more by itself. Its runs stay, and what is under way goes on."""
-    Schedule.objects.filter(saved_request=saved_request).delete()
-
-
-def pause(schedule: Schedule) -> None:
-    """Let the due times pass from now on, without rows. What is under way goes on."""
-    schedule.is_paused = True
-    Schedule.objects.filter(pk=schedule.pk).update(is_paused=True)
-
-
-def resume(schedule: Schedule, *, now: datetime) -> None:
-    """Go on with the first due time after now: what passed during the pause is not made up for."""
-    if schedule.is_paused:
-        schedule.is_paused = False
-        schedule.next_at = schedules.from_config(schedule.rule).next_after(now)
-        Schedule.objects.filter(pk=schedule.pk).update(is_paused=False, next_at=schedule.next_at)
-
-
-def next_runs(schedule: Schedule, *, now: datetime, count: int = 5) -> list[datetime]:
-    """When it will run, the next time first; nothing while it is paused or cannot be kept."""
-    rule = schedule.kept_rule
-    if schedule.is_paused or rule is None:
-        return []
-    first = schedule.next_at
-    return [first, *schedules.upcoming(rule, first, count - 1)]

@@ -107,9 +107,11 @@ def _queues(claimable: RunQuerySet, teams: list[UUID], most: int) -> _Queues:
         .order_by("-place")
     )
     queues: _Queues = defaultdict(lambda: defaultdict(list))
-    for row in heads.values_list("id", "team", "saved_request__host", "not_before"):
-        run = _Waiting(*row)
-        queues[run.team][run.host].append(run)
+    for pk, team, host_name, not_before in heads.values_list(
+        "id", "team", "saved_request__host", "not_before"
+    ):
+        assert not_before is not None  # or it could not be claimed
+        queues[team][host_name].append(_Waiting(pk, team, host_name, not_before))
     return queues
 
 

@@ -27,7 +27,7 @@ def dashboard(request: TeamRequest) -> HttpResponse:
     }
     health = request.team.connections.order_by().values("state").annotate(count=Count("id"))
     by_health = {row["state"]: row["count"] for row in health}
-    active = Schedule.objects.filter(saved_request__team=request.team, is_paused=False)
+    active = Schedule.objects.filter(saved_request__team=request.team, is_paused=False, next_at__isnull=False)
     upcoming = active.select_related("saved_request").order_by("next_at")[:SHOWN]
     context = {
         "request_count": request.team.saved_requests.count(),

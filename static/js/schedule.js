@@ -4,7 +4,9 @@ const form = document.querySelector("[data-schedule]");
 
 function show() {
   for (const part of form.querySelectorAll("[data-shown-for]")) {
-    part.hidden = !part.dataset.shownFor.split(" ").includes(form.elements.kind.value);
+    const days = part.dataset.shownForDays?.split(" ");
+    const isRight = part.dataset.shownFor.split(" ").includes(form.elements.kind.value);
+    part.hidden = !isRight || (days && !days.includes(form.elements.day.value));
   }
 }
 

@@ -545,27 +545,58 @@ def test_the_maker_of_a_request_is_who_made_it(team: Team, editor: User, owner: 
     ("typed", "rule"),
     [
         ({"kind": "minutes", "every": "15"}, schedules.Minutes(15)),
-        ({"kind": "hours", "every": "2", "timezone": "Europe/Berlin"}, schedules.Hours(2, "Europe/Berlin")),
+        (
+            {"kind": "hours", "every": "2", "timezone": "Europe/Berlin"},
+            schedules.Hours(2, timezone="Europe/Berlin"),
+        ),
         (
             {"kind": "daily", "at": "06:00", "timezone": "Europe/Berlin"},
             schedules.from_config({"daily": "06:00", "timezone": "Europe/Berlin"}),
         ),
         (
-            {"kind": "weekly", "weekday": "friday", "at": "16:30"},
+            {"kind": "weekly", "weekdays": ["friday"], "at": "16:30"},
             schedules.from_config({"weekly": "friday", "at": "16:30"}),
+        ),
+        (
+            {
+                "kind": "weekly",
+                "weekdays": ["monday", "thursday"],
+                "at": "16:30",
+                "start": "2026-12-01T06:00",
+            },
+            schedules.from_config(
+                {"weekly": ["monday", "thursday"], "at": "16:30", "start": "2026-12-01 06:00"}
+            ),
+        ),
+        ({"kind": "weekdays", "at": "07:15"}, schedules.from_config({"weekdays": "07:15"})),
+        (
+            {
+                "kind": "monthly",
+                "day": "31",
+                "short_months": "skip",
+                "at": "06:00",
+                "end": "2027-01-31T06:00",
+            },
+            schedules.from_config(
+                {"monthly": 31, "short_months": "skip", "at": "06:00", "end": "2027-01-31T06:00"}
+            ),
+        ),
+        (
+            {"kind": "monthly", "day": "last", "at": "06:00"},
+            schedules.from_config({"monthly": "last", "at": "06:00"}),
         ),
         ({"kind": "cron", "cron": "0 6 * * 1-5"}, schedules.Cron("0 6 * * 1-5")),
     ],
 )
 def test_a_schedule_is_what_was_typed_and_comes_back_so(
-    team: Team, now: datetime, typed: dict[str, str], rule: schedules.Rule
+    team: Team, now: datetime, typed: dict[str, Any], rule: schedules.Rule
 ) -> None:
     form = ScheduleForm(typed)
 
     assert form.is_valid(), form.errors
     assert form.cleaned_data["rule"] == rule
     schedule = Schedule(rule=schedules.to_config(rule), next_at=now + timedelta(hours=1))
-    again = ScheduleForm({name: str(value) for name, value in ScheduleForm.as_typed(schedule).items()})
+    again = ScheduleForm(ScheduleForm.as_typed(schedule))
     assert again.is_valid(), again.errors
     assert again.cleaned_data["rule"] == rule
 
@@ -579,11 +610,25 @@ def test_a_schedule_is_what_was_typed_and_comes_back_so(
         ({"kind": "hours", "every": "99999999"}, "every", "The longest interval is 366 days."),
         ({"kind": "daily"}, "at", "Write the time as hours and minutes, such as 06:00."),
         ({"kind": "daily", "at": "24:00"}, "at", "24:00 is not a time of day"),
-        ({"kind": "weekly", "at": "06:00"}, "weekday", "Write the day as a word, such as monday."),
-        ({"kind": "weekly", "weekday": "monday"}, "at", "Write the time as hours and minutes"),
+        ({"kind": "weekly", "at": "06:00"}, "weekdays", "Choose one day of the week or more."),
+        ({"kind": "weekly", "weekdays": ["monday"]}, "at", "Write the time as hours and minutes"),
+        ({"kind": "weekdays", "at": "6"}, "at", "Write the time as hours and minutes"),
+        ({"kind": "monthly", "at": "06:00"}, "day", "Write the day as a number from 1 to 31, or last."),
+        ({"kind": "monthly", "day": "15"}, "at", "Write the time as hours and minutes"),
+        ({"kind": "monthly", "day": "15", "at": "06:00", "short_months": "never"}, "short_months", "valid"),
+        ({"kind": "daily", "at": "06:00", "start": "soon"}, "start", "Write a day, or a day and a time"),
+        ({"kind": "daily", "at": "06:00", "end": "2026-02-30"}, "end", "is not in the calendar"),
+        ({"kind": "daily", "at": "06:00", "end": "9999-12-31"}, "end", "The year must lie between"),
+        (
+            {"kind": "daily", "at": "06:00", "start": "2026-12-02", "end": "2026-12-01"},
+            "end",
+            "The end lies before the start.",
+        ),
+        ({"kind": "daily", "at": "06:00", "catch_up": "perhaps"}, "catch_up", "valid choice"),
+        ({"kind": "daily", "at": "06:00", "overlap": "both"}, "overlap", "valid choice"),
         ({"kind": "cron", "cron": "61 * * * *"}, "cron", "“61” in the minute field: it takes 0 to 59"),
         ({"kind": "cron"}, "cron", "It needs five: minute, hour, day, month, day of week."),
-        ({"kind": "cron", "cron": "0 0 30 2 *"}, "cron", "This never happens"),
+        ({"kind": "cron", "cron": "0 0 30 2 *"}, "cron", "This never runs"),
         (
             {"kind": "daily", "at": "06:00", "timezone": "Europe/Berln"},
             "timezone",
@@ -593,7 +638,7 @@ def test_a_schedule_is_what_was_typed_and_comes_back_so(
     ],
 )
 def test_a_schedule_that_cannot_be_kept_has_its_sentence(
-    typed: dict[str, str], field: str, said: str
+    typed: dict[str, Any], field: str, said: str
 ) -> None:
     assert said in sentence(ScheduleForm(typed), field)
 

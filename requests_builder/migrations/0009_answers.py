@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_audit_and_mails'),
-        ('requests_builder', '0013_queue'),
+        ('requests_builder', '0008_queue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
