@@ -24,7 +24,7 @@ from requests_builder.tables import feeds, history, sorting
 from requests_builder.tables.filters import InvalidFilter
 from requests_builder.tables.formats import FORMATS, Format, csv_lines, json_lines, ndjson_lines
 from requests_builder.tables.overview import overview
-from requests_builder.tables.pages import PAGE, RowsPage, rows_page
+from requests_builder.tables.pages import PAGE, RowsPage, rows_count, rows_page
 from requests_builder.tables.selection import EVERYTHING, Selection, from_query
 from requests_builder.tables.whole import NotSortedYet, records, whole
 
@@ -45,6 +45,7 @@ __all__ = [
     "ndjson_lines",
     "overview",
     "records",
+    "rows_count",
     "rows_page",
     "sorting",
     "whole",

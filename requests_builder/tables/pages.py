@@ -61,7 +61,7 @@ def rows_page(
     Looks at no more than `looked_at_once` rows. A table that is to be sorted by a column needs `now`: when a
     sorting was last used is kept with it. Raises InvalidFilter.
     """
-    total = visible(table).aggregate(rows=Sum("rows_count"))["rows"] or 0
+    total = rows_count(table)
     test = selection.test(table.columns, table.column_types)
     order: Order = TableOrder(table)
     sorted_rows = None
@@ -87,6 +87,10 @@ def rows_page(
     return RowsPage(rows, following, previous, total, min(looked, total), more, sorted_rows)
 
 
+def rows_count(table: Table) -> int:
+    return visible(table).aggregate(rows=Sum("rows_count"))["rows"] or 0
+
+
 def can_be_sorted(table: Table, column: str) -> bool:
     return column in table.columns and len(column) <= sorting.LONGEST_COLUMN
 
@@ -105,7 +109,7 @@ class _Search:
 
     def after(self, cursor: str | None) -> _Page:
         rows, looked, more = self._look(cursor)
-        if cursor and not rows and not more:
+        if cursor and not rows and self.test is None:
             # The end has come nearer since the cursor was given.
             cursor = None
             rows, looked, more = self._look(cursor)
@@ -142,6 +146,7 @@ class _Search:
             if part.is_end:
                 return rows, looked, None
             if looked >= self.most:
-                return rows, looked, cursor
+                is_end = not self.order.read(cursor, 1, is_backwards=is_backwards).looked
+                return rows, looked, None if is_end else cursor
             # Where keys outnumber the rows that are seen, go on in larger steps.
             size = min(size * 4, _TESTED_AT_ONCE)

@@ -65,9 +65,11 @@ def table(request: TeamRequest, uuid: UUID) -> HttpResponse:
         page = tables.rows_page(shown, selection, after=after, before=before, limit=limit, now=now())
     except tables.InvalidFilter as problem:
         error = str(problem)
-        page = tables.RowsPage([], None, None, 0)
+        page = tables.RowsPage([], None, None, tables.rows_count(shown))
     looked, found = min(begun + page.looked, page.total), found + len(page.rows)
+    is_first = not (after or before) or request.GET.get("first") == "1"
     goes_on = {"looked": str(looked)} if selection.is_narrow else {}
+    same_page = {"found": str(found), "first": "1" if is_first else ""}
     context = {
         "table": shown,
         "page": page,
@@ -79,12 +81,12 @@ def table(request: TeamRequest, uuid: UUID) -> HttpResponse:
         "operators": [(one, filters.LABELS[one], one.operands) for one in filters.Operator],
         "newer": _url(selection, before=page.previous) if page.previous else "",
         "older": _url(selection, after=page.next, **goes_on) if page.next else "",
-        "more": _url(selection, after=page.more, **goes_on, found=str(found)) if page.more else "",
+        "more": _url(selection, after=page.more, **goes_on, **same_page) if page.more else "",
         "everything": _url(tables.EVERYTHING),
         "here": _url(selection),
         "looked": looked,
         "found": found,
-        "is_first": not (after or before),
+        "is_first": is_first,
         **_downloads(selection),
     }
     template = "requests_builder/table.html"
