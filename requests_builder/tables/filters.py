@@ -3,6 +3,7 @@
 Rows are tested one by one in the same way on every database: no two of them agree on what is less.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -96,7 +97,7 @@ def in_words(filter_: Filter, type_: str) -> str:
     return " ".join([filter_.column, label_of(filter_.operator, type_), " and ".join(operands)]).strip()
 
 
-def test_of(filter_: Filter, types: Mapping[str, str]) -> Test:
+def condition_of(filter_: Filter, types: Mapping[str, str]) -> Test:
     """Whether a record passes. Raises InvalidFilter."""
     type_ = types.get(filter_.column, "")
     if filter_.operator not in operators_of(type_):
@@ -178,11 +179,8 @@ def _of_numbers(column: str, operator: Operator, low: float, high: float) -> Tes
 
 def _number(text: str) -> float:
     text = text.strip().replace("−", "-")
-    try:
-        # An integer stays exact however long it is, but for those that take long to read.
-        return int(text) if len(text) < 400 else float(text)
-    except ValueError:
-        pass
+    if re.fullmatch("[+-]?[0-9]{1,400}", text):
+        return int(text)
     try:
         number = float(text)
     except ValueError:

@@ -13,6 +13,7 @@ from requests_builder.tables.ordering import Keys, KeysAtHand, Place
 from requests_builder.tables.reading import Found, in_parts, next_to, of_places, quickly, together
 
 _FAR = 2**63 - 1
+_AT_HAND_AT_ONCE = 5_000
 
 
 class Part(NamedTuple):
@@ -90,7 +91,7 @@ def keys_at_hand(table: Table, column: str, type_: str) -> KeysAtHand:
         [
             ordering.key_of(quickly(text).get(column), type_, place)
             for batches in together(state.batches)
-            for some in in_parts(state.rows(), batches, 2_000)
+            for some in in_parts(state.rows(), batches, _AT_HAND_AT_ONCE)
             for place, text in some
         ]
     )

@@ -14,8 +14,8 @@ from requests_builder.tables.filters import (
     Operator,
     Test,
     all_of,
+    condition_of,
     search_test,
-    test_of,
 )
 
 _OPERATORS = frozenset(one.value for one in Operator)
@@ -43,7 +43,7 @@ class Selection:
         for one in self.filters:
             if one.column not in columns:
                 raise InvalidFilter(f"The table has no column {one.column[:100]} any more.")
-            tests.append(test_of(one, types))
+            tests.append(condition_of(one, types))
         if self.search:
             tests.append(search_test(self.search))
         return all_of(tests) if tests else None
