@@ -67,8 +67,8 @@ class ColumnOrder:
         )
         places = {key: ordering.place_of(key) for key in keys}
         there = of_places(Row.objects.visible().filter(batch__table=self.table), places.values())
-        rows = [(_written(key), (place, there[place])) for key, place in places.items() if place in there]
-        return Part(rows, len(keys), _written(keys[-1]) if keys else cursor, len(keys) < count)
+        rows = [(written(key), (place, there[place])) for key, place in places.items() if place in there]
+        return Part(rows, len(keys), written(keys[-1]) if keys else cursor, len(keys) < count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +110,6 @@ def _key(cursor: str | None) -> bytes | None:
     return key if ordering.is_key(key) and len(key) < 2 * ordering.LONGEST_TEXT else None
 
 
-def _written(key: bytes) -> str:
+def written(key: bytes) -> str:
+    """The key as a cursor."""
     return base64.urlsafe_b64encode(key).decode()
