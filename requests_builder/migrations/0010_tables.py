@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
                 ('rows', models.PositiveIntegerField()),
-                ('run', models.OneToOneField(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='publication', to='requests_builder.run')),
+                ('run', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='publication', to='requests_builder.run')),
                 ('saved_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='publications', to='requests_builder.savedrequest')),
                 ('table', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='publications', to='requests_builder.table')),
             ],

@@ -8,10 +8,10 @@ from .tables import Table
 
 
 class Publication(models.Model):
-    """One run's rows becoming visible. Outlives the rows: a Replace takes those away, and this stays."""
+    """One run's rows becoming visible. Outlives these, which a Replace takes away, and the run itself."""
 
     table = models.ForeignKey(Table, on_delete=models.CASCADE, related_name="publications")
-    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="publication", null=True)
+    run = models.OneToOneField(Run, on_delete=models.SET_NULL, related_name="publication", null=True)
     saved_request = models.ForeignKey(
         SavedRequest, on_delete=models.SET_NULL, null=True, related_name="publications"
     )

@@ -183,5 +183,13 @@ function settle() {
 
 settle();
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target?.id === "rows" || event.target.id === "rows") settle();
+  if (event.detail.target?.id !== "rows" && event.target.id !== "rows") return;
+  settle();
+  // What is new is not read out by itself, and a link that led here is gone with the focus.
+  const found = document.getElementById("found")?.textContent.trim();
+  if (found) document.dispatchEvent(new CustomEvent("face:announce", { detail: { text: found } }));
+  const came = event.detail.requestConfig?.elt;
+  if (came?.matches?.("a") && document.activeElement === document.body) {
+    document.querySelector("#rows [role=region]")?.focus({ preventScroll: true });
+  }
 });
