@@ -82,6 +82,11 @@ def test_a_day_means_all_of_its_moments_in_utc(
     assert passing("datetime", operator, value, moments, until) == expected
 
 
+def test_the_two_ends_of_a_span_may_come_in_any_order() -> None:
+    days = ["2026-11-22", "2026-11-23", "2026-11-25"]
+    assert passing("date", "between", "2026-11-24", days, "2026-11-22") == days[:2]
+
+
 def test_dates_and_truth_have_their_own_conditions() -> None:
     assert passing("date", "greater", "2026-01-01", ["2025-12-31", "2026-01-01", "2026-01-02", None]) == [
         "2026-01-02"

@@ -77,6 +77,10 @@ def test_equal_values_keep_the_order_of_the_table_in_both_directions(is_descendi
     assert [place_of(key) for key in found] == [(1, 8), (1, 9), (2, 8), (2, 9)]
 
 
+def test_both_zeros_are_one_number() -> None:
+    assert [str(value) for value in in_order([0, -0.0, 0.0, -0.0], "number")] == ["0", "-0.0", "0.0", "-0.0"]
+
+
 def test_a_text_is_not_taken_for_the_beginning_of_another_one() -> None:
     texts = ["a", "a\x00b", "ab", "a b", "x" * 300, "x" * 299 + "y"]
     assert in_order(texts, "text") == ["a", "a\x00b", "a b", "ab", "x" * 300, "x" * 299 + "y"]
