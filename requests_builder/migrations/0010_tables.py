@@ -29,7 +29,7 @@ def remember_publications(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('requests_builder', '0007_write_modes'),
+        ('requests_builder', '0013_queue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
