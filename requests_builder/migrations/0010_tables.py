@@ -29,7 +29,7 @@ def remember_publications(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('requests_builder', '0013_queue'),
+        ('requests_builder', '0011_answers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
