@@ -7,7 +7,7 @@ import statistics
 import sys
 from contextlib import ExitStack
 
-from bench import pulls
+from bench import pulls, table_page
 from bench.processes import figures, prepared, process
 from bench.tokens import BARE_THREADS
 from tests import lanes
@@ -35,6 +35,7 @@ def main() -> None:
         print(f"{'':34}{'seconds':>11}{'calls/s':>11}{'CPU ms':>9}{'of bare':>9}")
         for name, database_url in databases.items():
             measure_refreshes(name, database_url, port, rounds, tokens)
+        table_page.main(databases)
 
 
 def measure_refreshes(name: str, database_url: str, port: int, rounds: int, tokens: int) -> None:

@@ -32,6 +32,11 @@ BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 30},
     },
+    "sort tables": {
+        "task": "requests_builder.tasks.sort_tables",
+        "schedule": 2.0,
+        "options": {"expires": 30},
+    },
     "refresh due tokens": {
         "task": "connections.tasks.refresh_due_tokens",
         # A refresh whose worker died is taken up within a lease and this: 25 s, when servers that rotate

@@ -1,8 +1,11 @@
 """How gunicorn serves the pages. What differs by place comes from the environment."""
 
+import logging
 import os
 import threading
 from typing import Any
+
+from config.logs import WithoutTokens
 
 bind = f"{os.environ.get('LISTEN_HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
@@ -26,4 +29,6 @@ def post_worker_init(worker: Any) -> None:
 
     from connections import grants
 
+    # Where it says which request failed.
+    logging.getLogger("gunicorn.error").addFilter(WithoutTokens())
     threading.Thread(target=grants.store_what_was_left, kwargs={"now": now()}, daemon=True).start()

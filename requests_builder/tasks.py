@@ -6,7 +6,11 @@ No message names a run: all that decides is in the rows, and whoever is woken ta
 from celery import shared_task
 from django.utils.timezone import now
 
-from requests_builder import runs, samples, tries
+from requests_builder import runs, samples, tables, tries
+
+# Of the keys of sorted tables: so many are made and removed in one go, which takes some ten seconds and one.
+SORTED_AT_ONCE = 200_000
+SWEPT_AT_ONCE = 20_000
 
 
 @shared_task
@@ -21,6 +25,7 @@ def recover_runs() -> None:
     runs.bell.ring(runs.recover_runs(now()))
     runs.sweep(now())
     samples.sweep(now())
+    tables.sorting.sweep(now(), SWEPT_AT_ONCE)
     tries.sweep(now())
 
 
@@ -28,3 +33,9 @@ def recover_runs() -> None:
 def work() -> None:
     """There is work: this process takes as many runs as it has hands for."""
     runs.crew.rouse()
+
+
+@shared_task
+def sort_tables() -> None:
+    """Every two seconds: large tables that somebody looks at in the order of a column."""
+    tables.sorting.work(now(), SORTED_AT_ONCE)

@@ -16,7 +16,8 @@ from accounts import invitations
 from accounts.models import Membership, Role, Team, User
 from connections.models import Notice, NoticeKind, TeamPreset
 from requests_builder import importing, imports, samples
-from requests_builder.models import Run, Schedule, Trigger
+from requests_builder.models import Batch, Row, Run, Schedule, Trigger
+from requests_builder.tables import feeds
 from tests import factories
 from tests.factories import (
     ConnectionFactory,
@@ -125,6 +126,22 @@ def table(team: Team) -> dict[str, Any]:
     return {"uuid": TableFactory(team=team).pk}
 
 
+def table_file(team: Team) -> dict[str, Any]:
+    return {**table(team), "format": "csv"}
+
+
+def row(team: Team) -> dict[str, Any]:
+    found = TableFactory(team=team)
+    batch = Batch.objects.create(table=found, published_at=timezone.now(), rows_count=1)
+    return {"uuid": found.pk, "row": Row.objects.create(batch=batch, data={}).pk}
+
+
+def feed(team: Team) -> dict[str, Any]:
+    found = TableFactory(team=team)
+    made, _ = feeds.create(found, "Budget", user=UserFactory(), now=timezone.now())
+    return {"uuid": found.pk, "feed": made.pk}
+
+
 VIEWER, EDITOR, ADMIN, OWNER = Role
 
 WALL = {
@@ -192,9 +209,11 @@ WALL = {
     "requests_builder:run_cancel": Door(post=EDITOR, arguments=run),
     "requests_builder:table_list": Door(get=VIEWER),
     "requests_builder:table": Door(get=VIEWER, arguments=table),
-    "requests_builder:table_csv": Door(get=VIEWER, arguments=table),
-    "requests_builder:table_json": Door(get=VIEWER, arguments=table),
-    "requests_builder:table_ndjson": Door(get=VIEWER, arguments=table),
+    "requests_builder:table_download": Door(get=VIEWER, arguments=table_file),
+    "requests_builder:table_row": Door(get=VIEWER, arguments=row),
+    "requests_builder:table_runs": Door(get=VIEWER, arguments=table),
+    "requests_builder:table_feeds": Door(get=VIEWER, post=EDITOR, arguments=table),
+    "requests_builder:feed_revoke": Door(post=EDITOR, arguments=feed),
     "requests_builder:table_delete": Door(get=EDITOR, post=EDITOR, arguments=table),
 }
 

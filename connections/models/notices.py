@@ -90,6 +90,19 @@ def kind_to_tell(now: datetime) -> Case:
     )
 
 
+def may_be_told(now: datetime) -> Q:
+    """Whether there may be something to tell of a connection, as a condition that is cheap to ask.
+
+    True of all that `with_what_to_tell` finds something for, and of a few more.
+    """
+    soon = now + timedelta(days=max(STAGES))
+    is_wrong = Q(
+        state__in=(ConnectionState.NEEDS_REAUTH, ConnectionState.CONFIG_ERROR, ConnectionState.RETRYING)
+    )
+    unrenewable = Q(token__refresh_token__isnull=True, token__refresh_at__isnull=True)
+    return is_wrong | Q(token__refresh_expires_at__lte=soon) | unrenewable & Q(token__expires_at__lte=soon)
+
+
 class Telling(TypedDict):
     """What `with_what_to_tell` adds to a connection."""
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 
 from requests_builder import mapping, records
 from requests_builder.destinations import keyed
-from requests_builder.models import Batch, Row, Run, SavedRequest, Table, WriteMode
+from requests_builder.models import Batch, Publication, Row, Run, SavedRequest, Table, WriteMode
 
 # Rows that go in one transaction: on SQLite, nobody else writes meanwhile.
 REMOVED_AT_ONCE = 2_000
@@ -72,6 +72,13 @@ class TableDestination:
         batch.save(update_fields=["published_at", "superseded_at", "rows_count"])
         if batch.superseded_at is None:
             _show_columns(table, batch)
+            Publication.objects.create(
+                table=table,
+                run_id=batch.run_id,
+                saved_request=self._saved_request,
+                at=now,
+                rows=batch.rows_count,
+            )
         return remark
 
     @property

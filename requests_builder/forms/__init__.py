@@ -7,9 +7,11 @@ pagination       its fields for the pages of an answer
 mapping          its field for what becomes of the records
 pairs            rows of a name and a value
 importing        the form that a file of requests comes in by
+feed             a new feed of a table
 schedule         when a request runs by itself
 """
 
+from .feed import FeedForm
 from .importing import ImportForm
 from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
@@ -21,6 +23,7 @@ __all__ = [
     "NAME_TAKEN",
     "PAGINATION_LABELS",
     "BackfillForm",
+    "FeedForm",
     "ImportForm",
     "MappingTrialForm",
     "SavedRequestForm",

@@ -8,10 +8,15 @@ samples         answers that people have before them in the builder
 tries           calls in the builder that somebody waits for
 tables          what was pulled
 rows            its rows, in batches
+publications    which run brought rows into it
+sortings        its rows in the order of a column
+feeds           its addresses for other programs
 """
 
 from connections.encryption import DecryptionFailed
 
+from .feeds import Feed
+from .publications import Publication
 from .request_files import RequestFile
 from .rows import Batch, Row
 from .runs import UNFINISHED, Mender, Run, RunState, Trigger
@@ -25,6 +30,7 @@ from .saved_requests import (
     no_pagination,
 )
 from .schedules import CatchUp, Overlap, Schedule
+from .sortings import SortedBatch, Sorting, SortKey
 from .tables import Table
 from .tries import Try
 
@@ -36,8 +42,10 @@ __all__ = [
     "BodyKind",
     "CatchUp",
     "DecryptionFailed",
+    "Feed",
     "Mender",
     "Overlap",
+    "Publication",
     "RequestFile",
     "Row",
     "Run",
@@ -45,6 +53,9 @@ __all__ = [
     "Sample",
     "SavedRequest",
     "Schedule",
+    "SortKey",
+    "SortedBatch",
+    "Sorting",
     "Table",
     "Trigger",
     "Try",

@@ -30,7 +30,9 @@ def snapshot(table: Table) -> Snapshot:
 
     What goes from a table is kept for ten minutes: so long this may be read.
     """
+    # Read before, for a table without rows: whatever is published after it is looked at once more.
+    number = Table.objects.filter(pk=table.pk).values_list("publication", flat=True).first() or 0
     # In one statement: between two, something could be published.
-    number = Subquery(Table.objects.filter(pk=OuterRef("table")).values("publication")[:1])
-    found = list(visible(table).annotate(number=number).values_list("pk", "rows_count", "number"))
-    return Snapshot(found[0][2] if found else 0, [(pk, count) for pk, count, _ in found])
+    same = Subquery(Table.objects.filter(pk=OuterRef("table")).values("publication")[:1])
+    found = list(visible(table).annotate(number=same).values_list("pk", "rows_count", "number"))
+    return Snapshot(found[0][2] if found else number, [(pk, count) for pk, count, _ in found])

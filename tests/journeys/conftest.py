@@ -29,7 +29,7 @@ if (location.protocol.startsWith("http")) {
   sheet.replaceSync("html { visibility: hidden !important }");
   document.adoptedStyleSheets = [sheet];
   addEventListener("load", () => {
-    document.adoptedStyleSheets = [];
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
     if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
   });
 }

@@ -118,7 +118,7 @@ def test_csv_is_safe_to_open_and_complete(table: Table, now: datetime) -> None:
         ],
     )
 
-    lines = list(csv.reader(io.StringIO("".join(tables.csv_lines(table)))))
+    lines = list(csv.reader(io.StringIO("".join(tables.csv_lines(tables.whole(table))))))
 
     assert lines == [
         ["'=name", "n", "nested"],
@@ -132,15 +132,15 @@ def test_json_is_one_array_with_exact_numbers(table: Table, now: datetime) -> No
     made = Batch.objects.create(table=table, published_at=now, rows_count=2, columns=["n"])
     insert(made.pk, [{"n": 2**70 + 1}, {"n": 0.1}])
 
-    assert json.loads("".join(tables.json_lines(table))) == [{"n": 2**70 + 1}, {"n": 0.1}]
-    assert json.loads("".join(tables.json_lines(factories.TableFactory()))) == []
+    assert json.loads("".join(tables.json_lines(tables.whole(table)))) == [{"n": 2**70 + 1}, {"n": 0.1}]
+    assert json.loads("".join(tables.json_lines(tables.whole(factories.TableFactory())))) == []
 
 
 def test_a_record_with_line_breaks_is_one_line_of_ndjson(table: Table, now: datetime) -> None:
     made = Batch.objects.create(table=table, published_at=now, rows_count=2, columns=["n"])
     insert(made.pk, [{"n": "two\nlines\u2028"}, {"n": 2**70 + 1}])
 
-    assert "".join(tables.ndjson_lines(table)).split("\n") == [
+    assert "".join(tables.ndjson_lines(tables.whole(table))).split("\n") == [
         '{"n":"two\\nlines\u2028"}',
         f'{{"n":{2**70 + 1}}}',
         "",
