@@ -185,7 +185,8 @@ class TeamVariableForm(forms.ModelForm):  # type: ignore[type-arg]
             with transaction.atomic():
                 variable.save()
                 names = {variable.name, str(self._before["name"])}
-                if self._is_new or changed & {"name", "is_secret", "value"}:
+                is_other_text = "value" in changed and not variable.is_secret
+                if self._is_new or is_other_text or changed & {"name", "is_secret"}:
                     runs.begin_anew(variable.team, names)
                 if self._is_new or changed:
                     audit.record(
