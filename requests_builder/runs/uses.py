@@ -56,4 +56,4 @@ def _whole(saved_request: SavedRequest) -> rendering.RequestTemplate:
         authorization = typed_authorization(saved_request)
     except DecryptionFailed:
         authorization = rendering.NoAuthorization()
-    return replace(template_of(saved_request), authorization=authorization)
+    return replace(template_of(saved_request, has_files=False), authorization=authorization)

@@ -12,5 +12,5 @@ EXAMPLES = (
         "when the last run that succeeded was due, or something else",
     ),
     ("{{ connection.instance_url }}", "what the provider of the connection told"),
-    ("{{ run.id }}", "a number that each run has its own of"),
+    ("{{ run.id }}", "an id that each run has of its own"),
 )

@@ -47,4 +47,4 @@ def hint_for(name: str, known: Iterable[str]) -> str:
     if not names:
         return "Add it under Settings → Variables."
     shown = ", ".join(names[:12]) + (" and others" if len(names) > 12 else "")
-    return f"Known are {shown}; others can be added under Settings → Variables."
+    return f"Known: {shown}. Add others under Settings → Variables."

@@ -242,7 +242,7 @@ def test_an_unknown_name_is_told_at_the_field_where_it_stands(team: Team) -> Non
     assert {name: form.errors[name][0].partition(" is unknown. ")[2] for name in form.errors} == {
         "url": "Did you mean {{ region }}? For text in braces write \\{{.",
         "body": "Did you mean {{ size }}? For text in braces write \\{{.",
-        "bearer_token": "Known are region, size; others can be added under Settings → Variables. "
+        "bearer_token": "Known: region, size. Add others under Settings → Variables. "
         "For text in braces write \\{{.",
     }
 
