@@ -75,7 +75,7 @@ def _timezone(saved_request: SavedRequest, own: Mapping[str, str | variables.Sec
 
 
 def _last_run(saved_request: SavedRequest, run: Run | None) -> dict[str, str | datetime]:
-    """What the last run that succeeded has left; empty before the first."""
+    """What the last run that succeeded has left, by the names after `last_run.`; empty before the first."""
     succeeded = Run.objects.filter(saved_request_id=saved_request.pk, state=RunState.SUCCEEDED)
     if run and run.started_at:
         succeeded = succeeded.filter(finished_at__lte=run.started_at)

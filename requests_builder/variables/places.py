@@ -66,9 +66,10 @@ class Url:
     def passed(self, text: str) -> None:
         if text.strip():
             self._is_at_beginning = False
-        self._before += text
-        if self._part == "host" and len(authority(self._before)) < len(self._before):
-            self._part = "path"
+        if self._part == "host":
+            self._before += text
+            if len(authority(self._before)) < len(self._before):
+                self._part = "path"
         if self._part == "path" and re.search(r"[?#]", text):
             self._part = "query"
 

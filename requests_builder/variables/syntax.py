@@ -9,16 +9,17 @@ format     = "date" [":" pattern] | "iso" | "unix" | "unix_ms"
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from .moments import FORMATS, STARTS, UNITS, Format, Shift, objection_to_pattern
 from .names import MOMENTS
 
 # An opening may stand alone; what closes it is found before any other brace.
-_RAW = re.compile(r"(\\*)(\{\{)(?:(?!\{)([^{}]{0,300})(\}\}))?")
+_RAW = re.compile(r"(\{\{)(?:(?!\{)([^{}]{0,300})(\}\}))?")
 # The Parameters tab writes braces and spaces percent-encoded into the URL.
 _IN_URL = re.compile(
-    r"((?:\\|%5C)*)(\{\{|%7B%7B)(?:(?!\{|%7B)((?:(?!%7B|%7D)[^{}]){0,900}?)(\}\}|%7D%7D))?", re.IGNORECASE
+    r"(\{\{|%7B%7B)(?:(?!\{|%7B)((?:(?!%7B|%7D)[^{}]){0,900}?)(\}\}|%7D%7D))?", re.IGNORECASE
 )
 _BEGINS_LIKE_A_NAME = re.compile(r"\s*(?:\$|[^\W\d])")
 
@@ -79,23 +80,20 @@ Piece = str | Expression
 
 def pieces(text: str, *, is_url: bool = False) -> Iterator[Piece]:
     """The text in order: plain pieces, with their escapes taken out, and expressions."""
-    end = 0
+    begin = end = 0
     pattern = _IN_URL if is_url else _RAW
     while match := pattern.search(text, end):
-        slashes, opening, inner, _ = match.groups()
-        count = len(slashes) - 2 * slashes.upper().count("%5C")
-        if count % 2:
-            kept = slashes[:-3] if slashes.upper().endswith("%5C") else slashes[:-1]
-            yield text[end : match.start()] + kept + opening
-            end = match.end(2)
+        opening, inner, _ = match.groups()
+        end = match.end(1)
+        escape = _escape_before(text, begin, match.start(), is_url=is_url)
+        if escape:
+            yield text[begin : match.start() - escape] + opening
+            begin = end
         elif inner is not None and _BEGINS_LIKE_A_NAME.match(plain := _decoded(opening, inner, is_url)):
-            yield text[end : match.end(1)]
+            yield text[begin : match.start()]
             yield read(plain)
-            end = match.end()
-        else:
-            yield text[end : match.end(2)]
-            end = match.end(2)
-    yield text[end:]
+            begin = end = match.end()
+    yield text[begin:]
 
 
 def used_names(text: str, *, is_url: bool = False) -> frozenset[str]:
@@ -118,6 +116,7 @@ def is_reference(text: str) -> bool:
     return has_any and (not plain or (bool(_SCHEME.fullmatch(plain)) and parts[0] == plain))
 
 
+@lru_cache(maxsize=1_024)
 def read(text: str) -> Expression:
     """The expression in a text that stood between braces."""
     written = " ".join(text.replace('\\"', '"').split())
@@ -127,10 +126,29 @@ def read(text: str) -> Expression:
         return Expression(written, objection=str(unreadable))
 
 
+def _escape_before(text: str, begin: int, at: int, *, is_url: bool) -> int:
+    """How many characters the backslash takes that makes text of what begins at `at`; 0: there is none.
+
+    Two are a backslash that somebody means, as in JSON.
+    """
+    lengths: list[int] = []
+    while at > begin:
+        if text[at - 1] == "\\":
+            lengths.append(1)
+        elif is_url and text[max(begin, at - 3) : at].upper() == "%5C":
+            lengths.append(3)
+        else:
+            break
+        at -= lengths[-1]
+    return lengths[0] if len(lengths) % 2 else 0
+
+
 def _decoded(opening: str, inner: str, is_url: bool) -> str:
     if not is_url:
         return inner
-    return unquote_plus(inner) if opening.startswith("%") else inner.replace("%20", " ")
+    if opening.startswith("%"):
+        return unquote_plus(inner)
+    return inner.replace("%20", " ").strip("+ ")
 
 
 def _parsed(written: str) -> Expression:

@@ -293,7 +293,7 @@ connections:
 variables:
   - {{name: region, value: europe-west}}
   - {{name: api_token, value: "a-token-of-the-team", secret: true, hosts: [api.example.com, "api.example.com:8443"]}}
-  - {{name: report_footer, value: "{'A text that goes on for a while. ' * 20}"}}
+  - {{name: report_footer, value: "{"A text that goes on for a while. " * 20}"}}
 requests:
   - name: Contacts
     url: {provider.url}/api/contacts?per_page=500

@@ -27,7 +27,9 @@ def test_a_secret_of_the_team_is_used_seen_masked_and_sent(
     page = person.open("requests/new/")
     page.get_by_text("What will be sent", exact=True).click()
     sent = page.get_by_label("What will be sent")
-    page.get_by_label("URL", exact=True).fill(f"{provider.url}/api/echo?n={{{{ size }}}}&d={{{{ yesterday }}}}")
+    page.get_by_label("URL", exact=True).fill(
+        f"{provider.url}/api/echo?n={{{{ size }}}}&d={{{{ yesterday }}}}"
+    )
     expect(page.get_by_text("{{ size }} is unknown.")).to_be_visible()
     album.take(page, "undefined")
     page.get_by_role("tab", name="Settings").click()

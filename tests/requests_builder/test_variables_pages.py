@@ -87,7 +87,7 @@ def test_a_secret_is_never_shown_again_and_blank_keeps_it(editor: Client, team: 
     [found] = TeamVariable.objects.all()
 
     pages = [editor.get(address).content.decode() for address in (LIST, page_of(found))]
-    refused = editor.post(page_of(found), {"name": "1", "value": "typed-anew", "is_secret": "on"})
+    refused = editor.post(NEW, {"name": "1", "value": "typed-anew", "is_secret": "on"})
     editor.post(
         page_of(found), {"name": "api_key", "value": "", "is_secret": "on", "hosts": "api.example.com"}
     )

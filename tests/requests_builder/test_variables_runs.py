@@ -130,6 +130,26 @@ def test_days_are_those_of_the_variable_timezone_else_of_the_schedule_else_utc(
     assert day() == "2026-11-23T00:00:00-05:00"
 
 
+def test_a_run_under_way_begins_anew_when_the_zone_of_its_schedule_changes(
+    echoed: SavedRequest, now: datetime
+) -> None:
+    def version() -> int:
+        return SavedRequest.objects.get(pk=echoed.pk).version
+
+    runs.set_schedule(echoed, schedules.parse("every", every="5 minutes"), user=None, now=now)
+    assert version() == 1
+    runs.set_schedule(
+        echoed, schedules.parse("daily", daily="06:00", timezone="Asia/Tokyo"), user=None, now=now
+    )
+    assert version() == 2
+    runs.set_schedule(
+        echoed, schedules.parse("daily", daily="07:00", timezone="Asia/Tokyo"), user=None, now=now
+    )
+    assert version() == 2
+    runs.remove_schedule(echoed, now=now)
+    assert version() == 3
+
+
 def test_a_run_knows_the_last_one_that_succeeded(echoed: SavedRequest, pull: Pull, now: datetime) -> None:
     edit(echoed, url=f"{echoed.url}?since={{{{ last_run.due_at or 'the beginning' }}}}")
 
@@ -149,7 +169,7 @@ def test_a_run_knows_the_last_one_that_succeeded(echoed: SavedRequest, pull: Pul
 def test_a_run_that_goes_on_keeps_the_last_run_that_it_began_with(
     contacts: SavedRequest, provider: DemoServer, pull: Pull, now: datetime
 ) -> None:
-    edit(contacts, url=f"{contacts.url}&since={{{{ last_run.due_at or 'never' }}}}")
+    edit(contacts, headers=[["X-Since", "{{ last_run.due_at or 'never' }}"]])
     provider.fail(CONTACTS, page=3, times=1, status=503)
     run = pull(contacts)
     assert run.state == RunState.QUEUED
@@ -165,7 +185,7 @@ def test_a_run_that_goes_on_keeps_the_last_run_that_it_began_with(
     )
 
     assert executed(run, run.not_before).state == RunState.SUCCEEDED
-    assert {dict(request.query_pairs)["since"] for request in provider.requests_to(CONTACTS)} == {"never"}
+    assert {request.headers["x-since"] for request in provider.requests_to(CONTACTS)} == {"never"}
 
 
 # Secrets
@@ -200,6 +220,20 @@ def test_a_secret_goes_out_and_is_seen_nowhere(
         assert form not in everything
     assert "Authorization: Basic •••" in str(shown.sent)
     assert "X-Key: Token •••" in str(shown.sent)
+
+
+def test_a_secret_that_xml_repeats_is_masked_in_the_text_of_the_answer(
+    echoed: SavedRequest, team: Team, provider: DemoServer, now: datetime
+) -> None:
+    secret(team)
+    answer = "<a>s3cret &amp; &lt;of the team&gt;</a>"
+    provider.fail("/api/echo", status=200, body=answer, content_type="application/xml")
+    edit(echoed, headers=[["X-Key", "{{ key }}"]])
+
+    shown = runs.preview(echoed, now=now)
+
+    assert shown.text == "<a>•••</a>"
+    assert "s3cret" not in str(shown.document)
 
 
 def test_no_secret_is_in_a_checkpoint(
