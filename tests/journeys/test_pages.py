@@ -292,7 +292,7 @@ connections:
   - name: Accounting{crm}
 variables:
   - {{name: region, value: europe-west}}
-  - {{name: api_token, value: "a-token-of-the-team", secret: true, hosts: [api.example.com, "api.example.com:8443"]}}
+  - {{name: api_token, value: "a-token-of-the-team", secret: true, hosts: [api.example.com, api.example.org]}}
   - {{name: report_footer, value: "{"A text that goes on for a while. " * 20}"}}
 requests:
   - name: Contacts
