@@ -25,6 +25,7 @@ class AuthorizationFields(forms.Form):
     """The fields of a saved request that hold a credential, and what becomes of it."""
 
     instance: SavedRequest
+    lets_undefined: bool
 
     bearer_token = write_only("Bearer token", "Without the word Bearer.")
     password = write_only("Password", "May be left empty, if the API wants a user name only.")
@@ -111,7 +112,7 @@ class AuthorizationFields(forms.Form):
         template = rendering.RequestTemplate("GET", url)
         if not variables.has_any(template):
             return url
-        result = runs.foreseen(template, self.instance, None)
+        result = runs.foreseen(template, self.instance, None, lets_undefined=self.lets_undefined)
         return url if result.problems else result.template.url
 
     def _clean_secret(self, kind: AuthorizationKind, cleaned: dict[str, Any], destination: str) -> str | None:

@@ -37,7 +37,8 @@ class SavedRequestForm(
 ):
     """A request as built on the page, or as one entry of a team's file.
 
-    `is_trial`: it is sent once and not saved, so it needs no name of its own.
+    `is_trial`: it is sent once and not saved, so it needs no name of its own. `lets_undefined`: it may use
+    variables that nobody has added yet; its runs fail until somebody has.
     """
 
     headers = PairsField(required=False)
@@ -143,9 +144,16 @@ class SavedRequestForm(
     } | {name: name for name in ("bearer_token", "username", "password", "api_key_name", "api_key_value")}
 
     def __init__(
-        self, *args: Any, team: Team, user: User | None = None, is_trial: bool = False, **options: Any
+        self,
+        *args: Any,
+        team: Team,
+        user: User | None = None,
+        is_trial: bool = False,
+        lets_undefined: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self.lets_undefined = lets_undefined
         self.instance.team = team
         self.is_trial = is_trial
         # The host that the connection's token may not go to, after validation; empty: it may.
@@ -299,7 +307,7 @@ class SavedRequestForm(
 
     def _check(self, template: rendering.RequestTemplate, connection: Connection | None) -> None:
         """Say what keeps this request from being sent, at the field that it is about."""
-        foreseen = runs.foreseen(template, self.instance, connection)
+        foreseen = runs.foreseen(template, self.instance, connection, lets_undefined=self.lets_undefined)
         problems = foreseen.problems
         try:
             if not problems:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connections import grants, outbound
@@ -20,18 +20,23 @@ def foreseen(
     connection: Connection | None,
     *,
     now: datetime = variables.SOME_MOMENT,
+    lets_undefined: bool = False,
 ) -> variables.Filled:
     """The template with its variables replaced, as far as their values are known today; secrets stay sealed.
 
-    Until the provider of the connection has told something, each unknown value is taken for one that fits.
+    Until the provider of the connection has told something, each unknown value is taken for one that fits;
+    with `lets_undefined` so are variables that somebody has yet to add.
     """
     names = variables.names_in(template)
     told: dict[str, str] = {}
     if connection and any(name.startswith("connection.") for name in names):
         told = grants.variables_of(connection)
         if told.keys() <= connection.placeholders.keys():
-            told = variables.stand_ins(template, told)
-    return variables.filled(template, known_of(saved_request, names, now=now, connection=told))
+            told = variables.stand_ins(template, told, "connection")
+    known = known_of(saved_request, names, now=now, connection=told)
+    if lets_undefined:
+        known = replace(known, own=variables.stand_ins(template, known.own))
+    return variables.filled(template, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from requests_builder.rendering import (
     ApiKey,
@@ -16,7 +17,7 @@ from requests_builder.rendering import (
 )
 
 from .known import Known, Secret, Undefined, Unfit
-from .names import TIMEZONE
+from .names import NAMESPACES, TIMEZONE
 from .places import FormValue, GraphQL, Header, Json, Name, Place, Plain, Url, Xml, authority
 from .sealing import Seal, seal_for
 from .syntax import Expression, holds_any, pieces, used_names
@@ -205,13 +206,17 @@ class _Filling:
         return seal.number
 
 
-def stand_ins(template: RequestTemplate, values: Mapping[str, str]) -> dict[str, str]:
-    """The values of a connection, and something harmless for each that nobody has told yet.
+def stand_ins(template: RequestTemplate, values: Mapping[str, Any], namespace: str = "") -> dict[str, Any]:
+    """The values by their names in a namespace, and something harmless for each name that has none.
 
-    Enough to judge the rest by.
+    Enough to judge the rest by. Without a namespace: variables of the request and its team.
     """
-    prefix = "connection."
-    names = {name.removeprefix(prefix) for name in names_in(template) if name.startswith(prefix)}
+    prefix = f"{namespace}." if namespace else ""
+    names = {
+        name.removeprefix(prefix)
+        for name in names_in(template)
+        if (name.startswith(prefix) if prefix else _is_own(name))
+    }
     unknown = names - values.keys()
     known = dict.fromkeys(unknown, "0")
     at_beginning = True
@@ -227,6 +232,10 @@ def stand_ins(template: RequestTemplate, values: Mapping[str, str]) -> dict[str,
             known[name] = f"https://{_STAND_IN_HOST}" if at_beginning else _STAND_IN_HOST
         at_beginning = False
     return {**values, **known}
+
+
+def _is_own(name: str) -> bool:
+    return name not in ("now", TIMEZONE) and name.partition(".")[0] not in NAMESPACES
 
 
 def is_stand_in(url: str) -> bool:

@@ -317,6 +317,7 @@ def test_what_begins_like_a_variable_and_is_none_is_refused_with_the_reason(type
     assert sentence.endswith(r"For text in braces write \{{.")
 
 
+@pytest.mark.requirement("R52")
 def test_all_that_is_unknown_is_named_at_its_field_with_what_may_be_meant() -> None:
     template = replace(
         PLAIN,
@@ -523,6 +524,7 @@ def test_no_secret_gets_into_the_host_by_its_number() -> None:
 # Before anything is known
 
 
+@pytest.mark.requirement("R52")
 @pytest.mark.parametrize(
     ("typed", "is_made_up"),
     [
@@ -537,7 +539,7 @@ def test_before_the_provider_has_told_a_value_the_rest_can_be_judged(typed: str,
         PLAIN, url=typed, body_kind=BodyKind.JSON, body='{"a": {{ connection.x }}, "b": "{{ connection.x }}"}'
     )
 
-    result = fill(template, Known(NOW, connection=stand_ins(template, {})))
+    result = fill(template, Known(NOW, connection=stand_ins(template, {}, "connection")))
 
     assert render(result.template).url.startswith("https://")
     assert is_stand_in(result.template.url) is is_made_up

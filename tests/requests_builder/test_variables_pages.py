@@ -277,6 +277,25 @@ def test_a_stored_secret_is_asked_for_again_when_a_variable_leads_to_another_hos
     assert "Enter it again: the address changed" in again().errors["bearer_token"][0]
 
 
+def test_an_imported_request_may_wait_for_its_variables_but_its_secret_goes_to_no_host_of_theirs(
+    team: Team, now: datetime
+) -> None:
+    form = SavedRequestForm(
+        typed(url="https://{{ base }}/a", authorization_kind="bearer", bearer_token="t0ken"),
+        instance=SavedRequest(team=team),
+        team=team,
+        lets_undefined=True,
+    )
+    assert form.is_valid(), form.errors
+    form.save_request()
+
+    saved = SavedRequest.objects.get()
+    assert executed(runs.request_run(saved, user=None, now=now), now).error_code == "undefined_variable"
+    variable(team, "base", "evil.example")
+    run = executed(runs.request_run(saved, user=None, now=now), now)
+    assert run.error_code == "host_not_allowed_for_secret"
+
+
 def test_a_variable_in_place_of_a_token_goes_wherever_the_request_goes(team: Team) -> None:
     secret(team)
     variable(team, "host", "api.example")
