@@ -134,7 +134,8 @@ class Caller:
     def ready(self, request: rendering.RenderedRequest) -> Departure:
         """The request with a credential that is good at this moment.
 
-        Raises TokenUnavailable, InvalidRequest, SecretNotAllowed, the door's Refused, PullFailed and PullDelayed.
+        Raises TokenUnavailable, InvalidRequest, SecretNotAllowed, the door's Refused, PullFailed and
+        PullDelayed.
         """
         authorization = self._authorization(request.url)
         self._keep_secret(rendering.secrets_of(authorization))

@@ -23,8 +23,9 @@ def known_of(
 ) -> variables.Known:
     """What these names stand for in the request; `connection` is what its connection told.
 
-    Dates are counted from when the run is due, and the last run is the last one before it began: a run that
-    is late, or goes on after a loss, asks for the same as it would have. Without a run, from `now`.
+    Dates are counted from when the run is due, and the last run is one that was due before it and had ended
+    when it began: a run that is late, or goes on after a loss, asks for the same as it would have. Without a
+    run, they are counted from `now`.
 
     `reveals`: secrets are read; raises DecryptionFailed for a value that cannot be.
     """
@@ -78,7 +79,8 @@ def _last_run(saved_request: SavedRequest, run: Run | None) -> dict[str, str | d
     """What the last run that succeeded has left, by the names after `last_run.`; empty before the first."""
     succeeded = Run.objects.filter(saved_request_id=saved_request.pk, state=RunState.SUCCEEDED)
     if run and run.started_at:
-        succeeded = succeeded.filter(finished_at__lte=run.started_at)
+        # Of a backfill, the one for the due time before; not one that has ended while this one goes on.
+        succeeded = succeeded.filter(finished_at__lte=run.started_at, due_at__lt=run.due_at)
     last = succeeded.order_by("-due_at", "-id").first()
     if last is None or last.finished_at is None or last.started_at is None:
         return {}

@@ -121,7 +121,7 @@ def test_days_are_those_of_the_variable_timezone_else_of_the_schedule_else_utc(
         return str(echo_of(pull(echoed, late))["query"][0][1])
 
     assert day() == "2026-11-23T00:00:00Z"
-    rule = schedules.parse("daily", daily="06:00", timezone="Asia/Tokyo")
+    rule = schedules.from_config({"daily": "06:00", "timezone": "Asia/Tokyo"})
     runs.set_schedule(echoed, rule, user=None, now=late)
     assert day() == "2026-11-24T00:00:00+09:00"
     variable(team, "timezone", "Europe/Berlin")
@@ -136,14 +136,14 @@ def test_a_run_under_way_begins_anew_when_the_zone_of_its_schedule_changes(
     def version() -> int:
         return SavedRequest.objects.get(pk=echoed.pk).version
 
-    runs.set_schedule(echoed, schedules.parse("every", every="5 minutes"), user=None, now=now)
+    runs.set_schedule(echoed, schedules.from_config({"every": "5 minutes"}), user=None, now=now)
     assert version() == 1
     runs.set_schedule(
-        echoed, schedules.parse("daily", daily="06:00", timezone="Asia/Tokyo"), user=None, now=now
+        echoed, schedules.from_config({"daily": "06:00", "timezone": "Asia/Tokyo"}), user=None, now=now
     )
     assert version() == 2
     runs.set_schedule(
-        echoed, schedules.parse("daily", daily="07:00", timezone="Asia/Tokyo"), user=None, now=now
+        echoed, schedules.from_config({"daily": "07:00", "timezone": "Asia/Tokyo"}), user=None, now=now
     )
     assert version() == 2
     runs.remove_schedule(echoed, now=now)

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_audit_and_mails'),
-        ('requests_builder', '0011_answers'),
+        ('requests_builder', '0011_tables'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
