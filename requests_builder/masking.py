@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import html
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -35,8 +36,9 @@ class PrintedRequest:
 def masked(request: RenderedRequest, secrets: Iterable[str]) -> PrintedRequest:
     """The request with each secret as •••, in whatever form it is about to be sent.
 
-    Knows the raw, URL-encoded, JSON-escaped and base64 forms, a secret inside Basic credentials, and hides
-    every Authorization value whole. Masks before it cuts: half a secret would match nothing and be shown.
+    Knows the raw, URL-encoded, JSON- and XML-escaped and base64 forms, a secret inside Basic credentials,
+    and hides every Authorization value whole. Masks before it cuts: half a secret would match nothing and be
+    shown.
     """
     known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
     headers = tuple((name, _masked_header(name, value, known)) for name, value in request.headers)
@@ -99,7 +101,9 @@ def _forms(secret: str) -> list[str]:
     escaped = [json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]]
     encoded = [base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()]
     unpadded = [form.rstrip("=") for form in encoded]
-    forms = {secret, *quoted, *lowered, *escaped, *encoded, *unpadded}
+    marked_up = [html.escape(secret, quote=False), html.escape(secret)]
+    marked_up.append(marked_up[1].replace("&#x27;", "&apos;"))
+    forms = {secret, *marked_up, *quoted, *lowered, *escaped, *encoded, *unpadded}
     return sorted(forms, key=len, reverse=True)
 
 

@@ -13,6 +13,7 @@ from requests_builder.views import (
     schedule_pages,
     schedules,
     tables,
+    variables,
 )
 
 app_name = "requests_builder"
@@ -33,6 +34,7 @@ urlpatterns = [
     path("t/<slug:team>/requests/try/cancel/", answers.try_cancel, name="try_cancel"),
     path("t/<slug:team>/requests/answers/<uuid:uuid>/branch/", answers.answer_branch, name="answer_branch"),
     path("t/<slug:team>/requests/answers/<uuid:uuid>/body/", answers.answer_body, name="answer_body"),
+    path("t/<slug:team>/requests/will-send/", variables.request_will_send, name="request_will_send"),
     path("t/<slug:team>/requests/mapping/", mapping.request_mapping, name="request_mapping"),
     path("t/<slug:team>/requests/connections/", builder.connection_choices, name="connection_choices"),
     path("t/<slug:team>/requests/<uuid:uuid>/", builder.saved_request, name="request"),
@@ -41,6 +43,11 @@ urlpatterns = [
         "t/<slug:team>/requests/<uuid:uuid>/second-page/",
         builder.request_second_page,
         name="request_second_page_saved",
+    ),
+    path(
+        "t/<slug:team>/requests/<uuid:uuid>/will-send/",
+        variables.request_will_send,
+        name="request_will_send_saved",
     ),
     path(
         "t/<slug:team>/requests/<uuid:uuid>/duplicate/", builder.request_duplicate, name="request_duplicate"
@@ -52,6 +59,14 @@ urlpatterns = [
         "t/<slug:team>/requests/<uuid:uuid>/schedule/delete/",
         schedules.schedule_delete,
         name="schedule_delete",
+    ),
+    path("t/<slug:team>/requests/variables/", variables.variable_list, name="variable_list"),
+    path("t/<slug:team>/requests/variables/new/", variables.variable_new, name="variable_new"),
+    path("t/<slug:team>/requests/variables/<uuid:uuid>/", variables.variable, name="variable"),
+    path(
+        "t/<slug:team>/requests/variables/<uuid:uuid>/delete/",
+        variables.variable_delete,
+        name="variable_delete",
     ),
     path("t/<slug:team>/schedules/", schedules.schedule_list, name="schedule_list"),
     path("t/<slug:team>/schedules/preview/", schedules.schedule_preview, name="schedule_preview"),

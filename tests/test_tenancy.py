@@ -16,7 +16,7 @@ from accounts import invitations
 from accounts.models import Membership, Role, Team, User
 from connections.models import Notice, NoticeKind, TeamPreset
 from requests_builder import importing, imports, samples
-from requests_builder.models import Batch, Row, Run, Schedule, Trigger
+from requests_builder.models import Batch, Row, Run, Schedule, TeamVariable, Trigger
 from requests_builder.tables import feeds
 from tests import factories
 from tests.factories import (
@@ -92,6 +92,10 @@ def schedule(team: Team) -> dict[str, Any]:
     rule = {"every": "1 hour"}
     Schedule.objects.create(saved_request=scheduled, rule=rule, next_at=timezone.now())
     return {"uuid": scheduled.pk}
+
+
+def variable(team: Team) -> dict[str, Any]:
+    return {"uuid": TeamVariable.objects.create(team=team, name="region", value="eu").pk}
 
 
 def run(team: Team) -> dict[str, Any]:
@@ -202,6 +206,12 @@ WALL = {
     "requests_builder:schedule_resume": Door(post=EDITOR, arguments=schedule),
     "requests_builder:schedule_delete": Door(get=EDITOR, post=EDITOR, arguments=schedule),
     "requests_builder:request_mapping": Door(post=EDITOR),
+    "requests_builder:request_will_send": Door(post=VIEWER),
+    "requests_builder:request_will_send_saved": Door(post=VIEWER, arguments=saved_request),
+    "requests_builder:variable_list": Door(get=VIEWER),
+    "requests_builder:variable_new": Door(get=EDITOR, post=EDITOR),
+    "requests_builder:variable": Door(get=EDITOR, post=EDITOR, arguments=variable),
+    "requests_builder:variable_delete": Door(get=EDITOR, post=EDITOR, arguments=variable),
     "requests_builder:schedule_list": Door(get=VIEWER),
     "requests_builder:schedule_preview": Door(post=EDITOR),
     "requests_builder:run_list": Door(get=VIEWER),

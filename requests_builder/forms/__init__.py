@@ -9,6 +9,7 @@ pairs            rows of a name and a value
 importing        the form that a file of requests comes in by
 feed             a new feed of a table
 schedule         when a request runs by itself
+variables        the variables of a request, and the form of one of a team
 """
 
 from .feed import FeedForm
@@ -17,6 +18,7 @@ from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
 from .schedule import BackfillForm, ScheduleForm
+from .variables import TeamVariableForm
 
 __all__ = [
     "COMMON_METHODS",
@@ -28,6 +30,7 @@ __all__ = [
     "MappingTrialForm",
     "SavedRequestForm",
     "ScheduleForm",
+    "TeamVariableForm",
     "pagination_as_typed",
     "pagination_keys",
 ]

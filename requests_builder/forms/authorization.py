@@ -4,10 +4,13 @@ import re
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
 from connections.forms import origin
-from requests_builder import rendering, runs
+from requests_builder import rendering, runs, variables
 from requests_builder.models import ApiKeyPlace, AuthorizationKind, DecryptionFailed, SavedRequest
+
+_REFERENCE = "It is <code>{}</code>. Leave this blank to keep it."
 
 
 def write_only(label: str, help_text: str) -> forms.CharField:
@@ -22,6 +25,7 @@ class AuthorizationFields(forms.Form):
     """The fields of a saved request that hold a credential, and what becomes of it."""
 
     instance: SavedRequest
+    lets_undefined: bool
 
     bearer_token = write_only("Bearer token", "Without the word Bearer.")
     password = write_only("Password", "May be left empty, if the API wants a user name only.")
@@ -37,11 +41,13 @@ class AuthorizationFields(forms.Form):
         """Take note of the secret that is stored and where it goes, before anything typed gets there."""
         self._stored_secret = self._read_secret() if stored.has_secret else None
         self._stored_kind = stored.authorization_kind if stored.has_secret else ""
-        self._stored_url = stored.url
+        self._stored_url = stored.secret_origin or stored.url
         for name in ("bearer_token", "password", "api_key_value"):
             if self._SECRET_OF_KIND.get(AuthorizationKind(self._stored_kind or "none")) == name:
                 where = "From the imported file" if stored._state.adding else "Stored"
                 self.fields[name].help_text = f"{where}. Leave this blank to keep it; it is never shown."
+                if self._stored_secret and variables.is_reference(self._stored_secret):
+                    self.fields[name].help_text = format_html(_REFERENCE, self._stored_secret)
 
     @property
     def has_another_secret(self) -> bool:
@@ -61,8 +67,14 @@ class AuthorizationFields(forms.Form):
     def authorization_of(self, cleaned: dict[str, Any]) -> rendering.Authorization:
         """The credential to render with; the secret goes to the instance, typed or kept."""
         kind = AuthorizationKind(cleaned.get("authorization_kind", AuthorizationKind.NONE))
-        secret = self._clean_secret(kind, cleaned)
+        destination = self._destination(cleaned.get("url", self._stored_url))
+        secret = self._clean_secret(kind, cleaned, destination)
         self.instance.secret = secret
+        # With a fixed host, or with nothing but variables in it, the secret needs no binding of its own.
+        is_bound = (
+            bool(secret) and destination != cleaned.get("url") and not variables.is_reference(secret or "")
+        )
+        self.instance.secret_origin = "://".join(origin(destination)) if is_bound else ""
         if kind != AuthorizationKind.OAUTH:
             cleaned["connection"] = None
         match kind:
@@ -81,8 +93,12 @@ class AuthorizationFields(forms.Form):
         return rendering.NoAuthorization()
 
     def _may_keep_secret(self, url: str) -> bool:
-        """Whether it may go to this address: the host it was stored for, or anywhere from one's own file."""
-        return self.instance._state.adding or origin(url) == origin(self._stored_url)
+        """Whether it may go to this address: the host it was stored for, or anywhere from one's own file.
+
+        A variable in its place has hosts of its own.
+        """
+        is_bound = not variables.is_reference(self._stored_secret or "")
+        return not is_bound or self.instance._state.adding or origin(url) == origin(self._stored_url)
 
     def _read_secret(self) -> str | None:
         try:
@@ -91,7 +107,15 @@ class AuthorizationFields(forms.Form):
             return None
         return secret
 
-    def _clean_secret(self, kind: AuthorizationKind, cleaned: dict[str, Any]) -> str | None:
+    def _destination(self, url: str) -> str:
+        """The address that a URL leads to, with the variables of its host filled in."""
+        template = rendering.RequestTemplate("GET", url)
+        if not variables.has_any(template):
+            return url
+        result = runs.foreseen(template, self.instance, None, lets_undefined=self.lets_undefined)
+        return url if result.problems else result.template.url
+
+    def _clean_secret(self, kind: AuthorizationKind, cleaned: dict[str, Any], destination: str) -> str | None:
         field = self._SECRET_OF_KIND.get(kind)
         if field is None:
             return None
@@ -100,7 +124,7 @@ class AuthorizationFields(forms.Form):
         if kind == self._stored_kind:
             if self._stored_secret is None:
                 self.add_error(field, "Enter it again: the stored one cannot be read any more.")
-            elif self._may_keep_secret(cleaned.get("url", self._stored_url)):
+            elif self._may_keep_secret(destination):
                 return self._stored_secret
             else:
                 self.add_error(

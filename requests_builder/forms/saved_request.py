@@ -20,16 +20,25 @@ from .body import BodyFields
 from .mapping import MappingField
 from .pagination import PaginationFields, pagination_as_typed
 from .pairs import Pair, PairsField, PairsWidget
+from .variables import VariablesFields
 from .writing import WritingFields
 
 COMMON_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 NAME_TAKEN = "Your team has a request of this name already. Choose another name."
 
 
-class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFields, AuthorizationFields):  # type: ignore[type-arg]
+class SavedRequestForm(
+    forms.ModelForm,  # type: ignore[type-arg]
+    BodyFields,
+    PaginationFields,
+    WritingFields,
+    VariablesFields,
+    AuthorizationFields,
+):
     """A request as built on the page, or as one entry of a team's file.
 
-    `is_trial`: it is sent once and not saved, so it needs no name of its own.
+    `is_trial`: it is sent once and not saved, so it needs no name of its own. `lets_undefined`: it may use
+    variables that nobody has added yet; its runs fail until somebody has.
     """
 
     headers = PairsField(required=False)
@@ -60,6 +69,7 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
             "connection",
             "timeout_seconds",
             "follow_redirects",
+            "variables",
             "records_path",
             "mapping",
             "write_mode",
@@ -131,12 +141,19 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
         "graphql_variables": "graphql_variables",
         "body_media_type": "body_media_type",
         "authorization": "authorization_kind",
-    }
+    } | {name: name for name in ("bearer_token", "username", "password", "api_key_name", "api_key_value")}
 
     def __init__(
-        self, *args: Any, team: Team, user: User | None = None, is_trial: bool = False, **options: Any
+        self,
+        *args: Any,
+        team: Team,
+        user: User | None = None,
+        is_trial: bool = False,
+        lets_undefined: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self.lets_undefined = lets_undefined
         self.instance.team = team
         self.is_trial = is_trial
         # The host that the connection's token may not go to, after validation; empty: it may.
@@ -190,7 +207,7 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
             before, rows = rendering.parameters_of(self.data["url-as-shown"]), self._posted_parameters()
             if rows != before and rendering.parameters_of(url) == before:
                 url = rendering.url_with_parameters(url, rows)
-        if not variables.names_in(rendering.RequestTemplate("GET", url)):
+        if not variables.has_any(rendering.RequestTemplate("GET", url)):
             refuse_half_address(url)
             if refusal := runs.refusal(url, None):
                 raise ValidationError(str(refusal), code=refusal.code)
@@ -221,6 +238,7 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self.instance.variables = cleaned.get("variables", [])
         authorization = self.authorization_of(cleaned)
         cleaned["pagination"] = self.pagination_of(cleaned)
         self.check_writing(cleaned)
@@ -232,6 +250,7 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
             **self.body_of(cleaned),
             authorization=authorization,
         )
+        self.template = template
         self._check(template, cleaned.get("connection"))
         return cleaned
 
@@ -288,14 +307,18 @@ class SavedRequestForm(forms.ModelForm, BodyFields, PaginationFields, WritingFie
 
     def _check(self, template: rendering.RequestTemplate, connection: Connection | None) -> None:
         """Say what keeps this request from being sent, at the field that it is about."""
+        foreseen = runs.foreseen(template, self.instance, connection, lets_undefined=self.lets_undefined)
+        problems = foreseen.problems
         try:
-            foreseen = runs.foreseen(template, connection)
-            rendering.render(foreseen)
+            if not problems:
+                rendering.render(foreseen.template)
         except rendering.InvalidRequest as invalid:
-            for problem in invalid.problems:
-                self.add_error(self._FIELD_OF_PROBLEM.get(problem.field), problem.sentence)
+            problems = invalid.problems
+        for problem in problems:
+            self.add_error(self._FIELD_OF_PROBLEM.get(problem.field), problem.sentence)
+        if problems or "url" in self.errors:
             return
-        refusal = None if "url" in self.errors else runs.refusal(foreseen.url, connection)
+        refusal = runs.refusal(foreseen.template.url, connection, foreseen.secrets)
         if refusal is None:
             return
         self.add_error("url", ValidationError(str(refusal), code=refusal.code))

@@ -59,6 +59,7 @@ def save_several(
             instance=SavedRequest(team=team),
             team=team,
             user=user,
+            lets_undefined=True,
         )
         if form.is_valid() and form.save_request():
             done += 1

@@ -44,7 +44,7 @@ def as_typed(draft: importing.RequestDraft) -> Typed:
             }
         case _:
             fields["authorization_kind"] = "oauth" if draft.wants_connection else "none"
-    pairs = {"headers": draft.headers, "body_pairs": draft.body.pairs}
+    pairs = {"headers": draft.headers, "body_pairs": draft.body.pairs, "variables": draft.variables}
     return {"fields": fields, "pairs": {name: [list(pair) for pair in rows] for name, rows in pairs.items()}}
 
 
@@ -72,6 +72,7 @@ def begun(team: Team, typed: Typed, name: str) -> SavedRequest:
         body=fields["body"],
         body_pairs=[{"name": key, "value": text} for key, text in pairs["body_pairs"]],
         graphql_variables=fields["graphql_variables"],
+        variables=pairs["variables"],
         body_media_type=fields["body_media_type"],
         authorization_kind=kind,
         username=fields.get("username", ""),

@@ -14,6 +14,7 @@ from .connections import apply_connection
 from .errors import refuse
 from .members import apply_user
 from .saved_requests import apply_request
+from .variables import apply_variable, variable_entries
 
 
 class _Rollback(Exception):
@@ -34,7 +35,7 @@ def apply(document: Mapping[str, Any], *, now: datetime, is_rehearsal: bool = Fa
 
 
 def _apply(document: Mapping[str, Any], changes: Changes, now: datetime) -> None:
-    check_keys("file", document, ("team", "users", "connections", "requests"))
+    check_keys("file", document, ("team", "users", "connections", "variables", "requests"))
     name = document.get("team")
     if not isinstance(name, str) or not name.strip() or len(name) > 100 or "\0" in name:
         refuse("team", "give the team a name of at most 100 characters")
@@ -49,5 +50,7 @@ def _apply(document: Mapping[str, Any], changes: Changes, now: datetime) -> None
         refuse("users", f"the team {team} is new: name at least one user with the role owner")
     for where, entry in named_entries(document, "connections"):
         apply_connection(team, where, entry, changes, now)
+    for where, entry in variable_entries(document):
+        apply_variable(team, where, entry, changes, now)
     for where, entry in named_entries(document, "requests"):
         apply_request(team, where, entry, changes, now)

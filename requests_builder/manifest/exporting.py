@@ -8,12 +8,14 @@ import yaml
 from accounts.models import Team
 from connections.forms import ADDRESSES, ConnectionForm, as_typed
 from connections.models import Connection
-from requests_builder.models import AuthorizationKind, SavedRequest
+from requests_builder import variables as request_variables
+from requests_builder.models import AuthorizationKind, DecryptionFailed, SavedRequest
 
 from .bodies import exported_body
 from .environment import Variables, escaped
 from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
 from .scheduling import exported_schedule
+from .variables import exported_variable
 
 # Headers that people type a credential into, though there is a tab for that.
 _SECRET_HEADER = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
@@ -31,6 +33,9 @@ def export(team: Team) -> str:
         "connections": [
             _exported_connection(connection, variables)
             for connection in sorted(team.connections.all(), key=str)
+        ],
+        "variables": [
+            exported_variable(variable, variables) for variable in sorted(team.variables.all(), key=str)
         ],
         "requests": [
             _exported_request(saved_request, variables) for saved_request in sorted(saved_requests, key=str)
@@ -67,6 +72,7 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
         "url": saved_request.url,
         "timeout_seconds": saved_request.timeout_seconds,
         "follow_redirects": saved_request.follow_redirects,
+        "variables": dict(saved_request.variables),
         "records": saved_request.records_path,
         "mapping": saved_request.mapping,
         "pagination": saved_request.pagination,
@@ -90,29 +96,44 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
 
 def _exported_headers(saved_request: SavedRequest, variables: Variables) -> dict[str, str] | list[list[str]]:
     pairs = [
-        [name, variables.name(saved_request.name, name) if _SECRET_HEADER.search(name) else escaped(value)]
+        [name, variables.name(saved_request.name, name) if _is_secret(name, value) else escaped(value)]
         for name, value in saved_request.headers
     ]
     by_name = dict(pairs)
     return by_name if len(by_name) == len(pairs) else pairs
 
 
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_SECRET_HEADER.search(name)) and not request_variables.is_reference(value)
+
+
+def _exported_secret(saved_request: SavedRequest, what: str, variables: Variables) -> str:
+    """The name of an environment variable, unless the secret is a variable of the team itself."""
+    try:
+        secret = saved_request.secret or ""
+    except DecryptionFailed:
+        secret = ""
+    if request_variables.is_reference(secret):
+        return str(escaped(secret))
+    return variables.name(saved_request.name, what)
+
+
 def _exported_authorization(saved_request: SavedRequest, variables: Variables) -> dict[str, Any] | None:
-    name = saved_request.name
     match saved_request.authorization_kind:
         case AuthorizationKind.OAUTH if saved_request.connection:
             return {"oauth": escaped(saved_request.connection.name)}
         case AuthorizationKind.BEARER:
-            return {"bearer": variables.name(name, "bearer_token")}
+            return {"bearer": _exported_secret(saved_request, "bearer_token", variables)}
         case AuthorizationKind.BASIC:
             username = escaped(saved_request.username)
-            return {"basic": {"username": username, "password": variables.name(name, "password")}}
+            password = _exported_secret(saved_request, "password", variables)
+            return {"basic": {"username": username, "password": password}}
         case AuthorizationKind.API_KEY:
             return {
                 "api_key": {
                     "in": saved_request.api_key_place,
                     "name": escaped(saved_request.api_key_name),
-                    "value": variables.name(name, "api_key"),
+                    "value": _exported_secret(saved_request, "api_key", variables),
                 }
             }
     return None

@@ -20,6 +20,7 @@ REQUEST_KEYS = (
     "authorization",
     "timeout_seconds",
     "follow_redirects",
+    "variables",
     "records",
     "mapping",
     "pagination",
@@ -32,6 +33,7 @@ REQUEST_KEYS = (
 _KEYS_OF_FIELDS = {
     "records_path": "records",
     "table_name": "table",
+    "is_secret": "secret",
     "key_fields": "key",
     "authorization_kind": "authorization",
     "connection": "authorization.oauth",

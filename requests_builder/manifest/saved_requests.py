@@ -58,6 +58,7 @@ def _typed_request(where: str, team: Team, entry: Mapping[str, Any]) -> dict[str
         "headers": read_pairs(f"{where}.headers", entry.get("headers")),
         "timeout_seconds": seconds,
         "follow_redirects": follows,
+        "variables": read_pairs(f"{where}.variables", entry.get("variables")),
         "records_path": entry.get("records", ""),
         "mapping": _typed_mapping(f"{where}.mapping", entry.get("mapping")),
         "write_mode": entry.get("write_mode", "replace"),

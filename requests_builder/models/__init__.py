@@ -11,6 +11,7 @@ rows            its rows, in batches
 publications    which run brought rows into it
 sortings        its rows in the order of a column
 feeds           its addresses for other programs
+variables       values that requests use by their names
 """
 
 from connections.encryption import DecryptionFailed
@@ -33,6 +34,7 @@ from .schedules import CatchUp, Overlap, Schedule
 from .sortings import SortedBatch, Sorting, SortKey
 from .tables import Table
 from .tries import Try
+from .variables import TeamVariable
 
 __all__ = [
     "UNFINISHED",
@@ -57,6 +59,7 @@ __all__ = [
     "SortedBatch",
     "Sorting",
     "Table",
+    "TeamVariable",
     "Trigger",
     "Try",
     "WriteMode",

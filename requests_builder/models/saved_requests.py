@@ -103,6 +103,9 @@ class SavedRequest(models.Model):
     # Of a raw body; empty: plain text.
     body_media_type = models.CharField(max_length=200, blank=True)
 
+    # Pairs of name and value: what `{{ name }}` stands for in it. They go before those of the team.
+    variables = models.JSONField(default=list, blank=True)
+
     authorization_kind = models.CharField(
         max_length=10, choices=AuthorizationKind.choices, default=AuthorizationKind.NONE
     )
@@ -111,6 +114,8 @@ class SavedRequest(models.Model):
     api_key_place = models.CharField(max_length=10, choices=ApiKeyPlace.choices, default=ApiKeyPlace.HEADER)
     # The bearer token, the password, or the API key.
     secret = EncryptedTextField(null=True, blank=True, default=None)
+    # Where the secret may go, if the host of the URL is a variable: the origin that it was entered for.
+    secret_origin = models.CharField(max_length=300, blank=True)
     connection = models.ForeignKey(
         Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="saved_requests"
     )

@@ -216,6 +216,5 @@ def _refuse_doctype(*_: object) -> Never:
 
 def _check_declaration(version: str, encoding: str | None, standalone: int) -> None:
     if encoding and encoding.lower() != "utf-8":
-        raise _Unsendable(
-            f"The XML says that it is {encoding[:40]}, but is sent as UTF-8. Write utf-8 there."
-        )
+        # What it says may be a secret, so no sentence repeats it.
+        raise _Unsendable("The XML names another encoding, but is sent as UTF-8. Write utf-8 there.")

@@ -7,7 +7,8 @@ from typing import NamedTuple
 class Problem(NamedTuple):
     """One thing wrong with a request.
 
-    `field` is method, url, headers, body, body_pairs, graphql_variables, body_media_type or authorization.
+    `field` is method, url, headers, body, body_pairs, graphql_variables, body_media_type or authorization;
+    where a part of the latter is meant, bearer_token, username, password, api_key_name or api_key_value.
     """
 
     field: str

@@ -2,6 +2,9 @@
 
 problems     what goes wrong, in words
 checks       what can be known before a call
+uses         which requests use which variables
+sources      what the variables of a request stand for
+reach        where its secrets may go
 calls        one call with its credential
 ahead        pages that are asked for before their turn
 checkpoints  where a run goes on
@@ -21,7 +24,7 @@ bell         messages to workers
 from requests_builder.runs import bell
 from requests_builder.runs.backfills import Backfill, BackfillRefused, backfill, stop_backfill
 from requests_builder.runs.cancelling import cancel
-from requests_builder.runs.checks import foreseen, refusal, stand_in_token
+from requests_builder.runs.checks import Foresight, foreseen, foresight, refusal, stand_in_token
 from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
 from requests_builder.runs.ledger import (
@@ -36,6 +39,7 @@ from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECOR
 from requests_builder.runs.problems import Problem
 from requests_builder.runs.scheduling import next_runs, pause, remove_schedule, resume, set_schedule
 from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
+from requests_builder.runs.uses import begin_anew, delete_variable, uses_of
 
 __all__ = [
     "DEAD_CONNECTION",
@@ -43,17 +47,21 @@ __all__ = [
     "MAX_SHOWN_RECORDS",
     "Backfill",
     "BackfillRefused",
+    "Foresight",
     "Preview",
     "Problem",
     "SecondPage",
     "Verdict",
     "backfill",
+    "begin_anew",
     "bell",
     "cancel",
     "crew",
     "dead_connection",
+    "delete_variable",
     "execute",
     "foreseen",
+    "foresight",
     "next_runs",
     "pause",
     "preview",
@@ -68,4 +76,5 @@ __all__ = [
     "stop_backfill",
     "sweep",
     "try_second_page",
+    "uses_of",
 ]

@@ -16,6 +16,7 @@ from connections import grants, outbound
 from requests_builder import pagination, rendering
 from requests_builder.runs import calls
 from requests_builder.runs.problems import PullProblem
+from requests_builder.runs.reach import SecretNotAllowed
 
 # Runs of no more pages go in turn: after a kill, such a one asks for a single page twice.
 FEW_PAGES = 20
@@ -88,7 +89,13 @@ class Ahead:
             return False
         try:
             departure = self._caller.ready(request)
-        except (grants.TokenUnavailable, outbound.OutboundError, rendering.InvalidRequest, PullProblem):
+        except (
+            grants.TokenUnavailable,
+            outbound.OutboundError,
+            rendering.InvalidRequest,
+            SecretNotAllowed,
+            PullProblem,
+        ):
             # Whatever it is, it is told when it is this page's turn.
             self._stop("a request could not be made ready")
             return False

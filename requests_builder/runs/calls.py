@@ -1,6 +1,6 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
-import functools
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,9 +11,11 @@ from django.conf import settings
 from connections import grants, outbound
 from connections.models import Connection
 from requests_builder import pagination, reading, records, rendering, variables
-from requests_builder.models import AuthorizationKind, BodyKind, Mender, SavedRequest
+from requests_builder.models import AuthorizationKind, BodyKind, Mender, Run, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
+from requests_builder.runs.reach import MOVED, check_reach
+from requests_builder.runs.sources import known_of
 
 # A token that has less left is asked for again before a call: somebody may have renewed it meanwhile.
 MINIMUM_LIFE = timedelta(minutes=1)
@@ -36,7 +38,10 @@ def is_safe(request: rendering.RenderedRequest) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A request with its credential, ready to leave. `access`: what it carries, where that is a token."""
+    """A request with its credential, ready to leave, its secret variables still sealed.
+
+    `access`: what it carries, where that is a token.
+    """
 
     message: rendering.RenderedRequest
     access: grants.Access | None = field(repr=False)
@@ -64,6 +69,7 @@ class Caller:
         door: outbound.Door,
         clock: Clock,
         watch: outbound.Watch | None = None,
+        run: Run | None = None,
     ) -> None:
         self.sent: rendering.RenderedRequest | None = None
         self.secrets: tuple[str, ...] = ()
@@ -71,24 +77,36 @@ class Caller:
         self.was_renewed = False
         self._watch = watch
         self._saved_request = saved_request
+        self._run = run
         self._door = door
         self._clock = clock
         self._access: grants.Access | None = None
         self._is_refused = False
         # The values of the connection that the request was made with.
         self._values: dict[str, str] = {}
+        # What its variables have made of it, its credential among it.
+        self._filled = variables.Filled(rendering.RequestTemplate(saved_request.method, saved_request.url))
         self._budget = outbound.Budget(
             total_seconds=saved_request.timeout_seconds, max_body_bytes=settings.RUN_MAX_PAGE_BYTES
         )
 
     def first_request(self, strategy: pagination.Pagination) -> rendering.RenderedRequest:
         """What a pull asks first, without its credential. Raises InvalidRequest and TokenUnavailable."""
-        template = template_of(self._saved_request)
-        if names := variables.names_in(template):
-            known = self._variables()
-            self._values = {name: known[name] for name in names & known.keys()}
-            template = variables.fill(template, known)
-        return strategy.first_request(rendering.render(template))
+        template = replace(
+            template_of(self._saved_request), authorization=typed_authorization(self._saved_request)
+        )
+        names = variables.names_in(template)
+        told = self._variables() if any(name.startswith("connection.") for name in names) else {}
+        self._values = {name: value for name, value in told.items() if f"connection.{name}" in names}
+        known = known_of(
+            self._saved_request, names, now=self._clock(), connection=told, run=self._run, reveals=True
+        )
+        self._filled = filled = variables.fill(template, known)
+        self._keep_secret(secret.text for secret in filled.secrets)
+        for seal in filled.seals:
+            self._keep_secret((seal.number, seal.text))
+        unauthorized = replace(filled.template, authorization=rendering.NoAuthorization())
+        return strategy.first_request(rendering.render(unauthorized))
 
     def send(self, request: rendering.RenderedRequest, early: Exchange | None = None) -> outbound.Answer:
         """The answer, whatever its status. Raises PullFailed and PullDelayed.
@@ -116,21 +134,23 @@ class Caller:
     def ready(self, request: rendering.RenderedRequest) -> Departure:
         """The request with a credential that is good at this moment.
 
-        Raises TokenUnavailable, InvalidRequest, the door's Refused, PullFailed and PullDelayed.
+        Raises TokenUnavailable, InvalidRequest, SecretNotAllowed, the door's Refused, PullFailed and
+        PullDelayed.
         """
         authorization = self._authorization(request.url)
-        if not (secrets := set(rendering.secrets_of(authorization))) <= set(self.secrets):
-            self.secrets = tuple(secrets.union(self.secrets))
-        follows = self._saved_request.follow_redirects and not _is_in_url(authorization)
+        self._keep_secret(rendering.secrets_of(authorization))
+        message = rendering.authorize(request, authorization)
+        check_reach(message.url, self._filled.secrets)
+        is_in_url = _is_in_url(authorization) or self._filled.has_secret_in_url
         self.calls += 1
-        return Departure(rendering.authorize(request, authorization), self._access, follows)
+        return Departure(message, self._access, self._saved_request.follow_redirects and not is_in_url)
 
     def deliver(self, departure: Departure, *, most_bytes: int | None = None) -> outbound.Answer:
         """Send it; raises OutboundError. `most_bytes`: take no larger body, even if the settings allow one.
 
         Other threads may do it: it touches nothing of the caller but the door, and who watches it.
         """
-        budget, message = self._budget, departure.message
+        budget, message = self._budget, variables.revealed(departure.message, self._filled.seals)
         if most_bytes is not None and most_bytes < budget.max_body_bytes:
             budget = replace(budget, max_body_bytes=most_bytes)
         return self._door.send(
@@ -146,16 +166,18 @@ class Caller:
     def check(self, answer: outbound.Answer) -> None:
         """Raise PullFailed or PullDelayed unless this is an answer to read."""
         is_redirect = 300 <= answer.status < 400 and answer.header("Location")
-        if is_redirect and self._access and self._access.is_parameter:
+        is_secret_in_url = (self._access and self._access.is_parameter) or self._filled.has_secret_in_url
+        if is_redirect and is_secret_in_url:
             raise PullFailed(_NOT_FOLLOWED)
         lacking = grants.lacking_scope(answer) if self._access else None
         check_status(answer, self._clock(), self.secrets, is_refused=self._is_refused, lacking_scope=lacking)
 
     def without_credential(self, request: rendering.RenderedRequest) -> rendering.RenderedRequest:
         """The request as a checkpoint may hold it: next links often repeat a token or an API key."""
-        if self._access is not None:
-            return rendering.without_authorization(request, _granted(self._access))
-        return rendering.without_authorization(request, self._typed_authorization)
+        access, filled = self._access, self._filled
+        credential = _granted(access) if access else filled.template.authorization
+        request = rendering.without_authorization(request, credential)
+        return variables.sealed(request, filled.seals, filled.secrets)
 
     def _renewed(
         self, refused: grants.Access, signal: grants.Signal, request: rendering.RenderedRequest
@@ -182,10 +204,18 @@ class Caller:
         self.sent, self._is_refused = departure.message, False
         return Exchange(departure, self.deliver(departure))
 
+    def _keep_secret(self, texts: Iterable[str | None]) -> None:
+        """Have these masked wherever something of the request or its answers is shown."""
+        if not (secrets := {text for text in texts if text}) <= set(self.secrets):
+            self.secrets = tuple(secrets.union(self.secrets))
+
     def _authorization(self, url: str) -> rendering.Authorization:
-        if self._saved_request.authorization_kind != AuthorizationKind.OAUTH:
-            return self._typed_authorization
-        return _granted(self._access_to(url))
+        if self._saved_request.authorization_kind == AuthorizationKind.OAUTH:
+            return _granted(self._access_to(url))
+        entered_for = self._saved_request.secret_origin
+        if entered_for and not pagination.is_same_origin(url, entered_for):
+            raise MOVED
+        return self._filled.template.authorization
 
     def _access_to(self, url: str) -> grants.Access:
         """A token that is good now and may go there.
@@ -205,21 +235,6 @@ class Caller:
             return {}
         grants.fresh_token(self._connection, now=self._clock())
         return grants.variables_of(self._connection)
-
-    @functools.cached_property
-    def _typed_authorization(self) -> rendering.Authorization:
-        saved_request = self._saved_request
-        secret = saved_request.secret or ""
-        match saved_request.authorization_kind:
-            case AuthorizationKind.BEARER:
-                return rendering.Bearer(secret)
-            case AuthorizationKind.BASIC:
-                return rendering.Basic(saved_request.username, secret)
-            case AuthorizationKind.API_KEY:
-                place = rendering.Place(saved_request.api_key_place)
-                return rendering.ApiKey(place, saved_request.api_key_name, secret)
-            case _:
-                return rendering.NoAuthorization()
 
     @property
     def _connection(self) -> Connection:
@@ -249,8 +264,8 @@ _NOT_REPEATED = Problem(
 
 _NOT_FOLLOWED = Problem(
     "redirected",
-    "The API redirects to another address. It is not followed, because the token of this connection travels "
-    "in the URL and could be passed on: enter the address that it leads to.",
+    "The API redirects to another address. It is not followed, because a secret travels in the URL and "
+    "could be passed on: enter the address that it leads to.",
     Mender.EDITOR,
     "url",
 )
@@ -262,19 +277,40 @@ _MOVED = Problem(
 )
 
 
-def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
-    """The request as typed, without its credential. Raises InvalidRequest and DecryptionFailed."""
-    has_rows = saved_request.body_kind in (BodyKind.FORM, BodyKind.MULTIPART)
+def template_of(saved_request: SavedRequest, *, has_files: bool = True) -> rendering.RequestTemplate:
+    """The request as typed, without its credential. Raises InvalidRequest and DecryptionFailed.
+
+    `has_files`: with the contents of the files that its body carries; without them, neither is raised.
+    """
+    rows = saved_request.body_pairs
+    if saved_request.body_kind not in (BodyKind.FORM, BodyKind.MULTIPART):
+        rows = []
+    elif not has_files:
+        rows = [{name: value for name, value in row.items() if name != "file"} for row in rows]
     return rendering.RequestTemplate(
         method=saved_request.method,
         url=saved_request.url,
         headers=tuple((str(name), str(value)) for name, value in saved_request.headers),
         body_kind=rendering.BodyKind(saved_request.body_kind),
         body=saved_request.body,
-        body_parts=saved_request.parts_of(saved_request.body_pairs) if has_rows else (),
+        body_parts=saved_request.parts_of(rows),
         graphql_variables=saved_request.graphql_variables,
         body_media_type=saved_request.body_media_type,
     )
+
+
+def typed_authorization(saved_request: SavedRequest) -> rendering.Authorization:
+    """The credential that was typed in. Raises DecryptionFailed."""
+    match saved_request.authorization_kind:
+        case AuthorizationKind.BEARER:
+            return rendering.Bearer(saved_request.secret or "")
+        case AuthorizationKind.BASIC:
+            return rendering.Basic(saved_request.username, saved_request.secret or "")
+        case AuthorizationKind.API_KEY:
+            place = rendering.Place(saved_request.api_key_place)
+            return rendering.ApiKey(place, saved_request.api_key_name, saved_request.secret or "")
+        case _:
+            return rendering.NoAuthorization()
 
 
 def read(answer: outbound.Answer) -> reading.Document | None:

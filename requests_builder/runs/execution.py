@@ -109,7 +109,9 @@ class Pull:
         self._saved_request = lease.run.saved_request
         self._strategy = pagination.from_config(self._saved_request.pagination)
         # A run that was cancelled, or taken over, does not wait for an answer that is on its way.
-        self._caller = calls.Caller(self._saved_request, door, lease.clock, lambda _: not lease.is_lost)
+        self._caller = calls.Caller(
+            self._saved_request, door, lease.clock, lambda _: not lease.is_lost, run=lease.run
+        )
         self._first = self._caller.first_request(self._strategy)
         self._destination = destinations.of(self._saved_request)
         # Where an attempt was given up, the next one asks for its pages in turn.

@@ -12,8 +12,18 @@ from http import HTTPStatus
 from typing import Any
 
 from connections import grants, outbound
-from requests_builder import destinations, mapping, masking, pagination, reading, records, rendering
+from requests_builder import (
+    destinations,
+    mapping,
+    masking,
+    pagination,
+    reading,
+    records,
+    rendering,
+    variables,
+)
 from requests_builder.models import DecryptionFailed, Mender
+from requests_builder.runs.reach import SecretNotAllowed
 
 MAX_QUOTED_CHARACTERS = 300
 # RFC 6585 §4, RFC 9110 §15.5.9, RFC 8470 §5.2: the server says itself that it has not acted on the request.
@@ -85,6 +95,7 @@ def told() -> Iterator[None]:
         pagination.PaginationError,
         pagination.InvalidPagination,
         destinations.NoDestination,
+        SecretNotAllowed,
         DecryptionFailed,
     ) as error:
         raise PullFailed(_of_ours(error)) from error
@@ -255,7 +266,8 @@ def _of_ours(error: Exception) -> Problem:
     match error:
         case rendering.InvalidRequest(field=field):
             # All that is wrong with it, not only the first thing.
-            code, sentence = "invalid_request", str(error)
+            is_undefined = isinstance(error, variables.UndefinedVariable)
+            code, sentence = "undefined_variable" if is_undefined else "invalid_request", str(error)
         case reading.UnreadableAnswer(code=code):
             field = "records_path" if code in _ABOUT_THE_PATH else ""
         case records.InvalidPath(code=code):
@@ -266,6 +278,8 @@ def _of_ours(error: Exception) -> Problem:
             field = "pagination"
         case pagination.InvalidPagination():
             code, field = "invalid_pagination", "pagination"
+        case SecretNotAllowed(code=code):
+            field = "url"
         case destinations.NoDestination():
             code, field = "no_destination", ""
         case _:

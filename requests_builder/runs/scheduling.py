@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import User
 from requests_builder import schedules
@@ -31,6 +32,7 @@ def set_schedule(
     begun: list[UUID] = []
     with transaction.atomic():
         next_at = rule.next_after(now)
+        zone = _zone_of(saved_request)
         policies = {"catch_up": catch_up, "overlap": overlap}
         schedule, is_new = Schedule.objects.select_for_update().get_or_create(
             saved_request=saved_request,
@@ -43,6 +45,8 @@ def set_schedule(
                 schedule.rule, schedule.next_at = config, next_at
             # What cannot be kept any more has been paused by `write_down`; this rule can.
             schedule.save(update_fields=["rule", "next_at", "is_paused", *policies])
+        if zone != rule.timezone:
+            _count_days_anew(saved_request)
     bell.ring(begun)
     return schedule
 
@@ -60,11 +64,23 @@ def _settle(schedule: Schedule, now: datetime) -> list[UUID]:
 def remove_schedule(saved_request: SavedRequest, *, now: datetime) -> None:
     """Have the request run no more by itself. Its runs stay, and what is under way goes on."""
     with transaction.atomic():
+        if _zone_of(saved_request) != "UTC":
+            _count_days_anew(saved_request)
         for schedule in Schedule.objects.select_for_update().filter(saved_request=saved_request):
             Run.objects.in_line().filter(schedule=schedule).update(
                 state=RunState.SKIPPED, stop_reason=REMOVED, finished_at=now
             )
             schedule.delete()
+
+
+def _zone_of(saved_request: SavedRequest) -> str:
+    rule = Schedule.objects.filter(saved_request=saved_request).values_list("rule", flat=True).first()
+    return str((rule or {}).get("timezone") or "UTC")
+
+
+def _count_days_anew(saved_request: SavedRequest) -> None:
+    """Its dates may be in the zone of its schedule: a run that is under way begins anew, not to mix them."""
+    SavedRequest.objects.filter(pk=saved_request.pk).update(version=F("version") + 1)
 
 
 def pause(schedule: Schedule) -> None:

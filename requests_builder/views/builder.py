@@ -17,6 +17,7 @@ from accounts.models import Role
 from requests_builder import runs, tries
 from requests_builder.forms import COMMON_METHODS, SavedRequestForm
 from requests_builder.models import SavedRequest
+from requests_builder.variables import EXAMPLES
 from requests_builder.views import answers, hosts, importing, pagination
 
 
@@ -206,6 +207,11 @@ def _page(
         "connections": request.team.connections.all(),
         "chosen_connection": str(form["connection"].value() or ""),
         "tables": request.team.tables.all(),
+        "will_send_url": reverse(
+            f"requests_builder:{'request_will_send' if is_new else 'request_will_send_saved'}", kwargs=names
+        ),
+        "team_variables": request.team.variables.defer("value"),
+        "variable_examples": EXAMPLES,
         "can_edit": request.membership.is_at_least(Role.EDITOR),
         **more,
     }

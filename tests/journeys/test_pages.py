@@ -31,6 +31,7 @@ RULES_OF_LOOKS = {"type": "rule", "values": ["color-contrast", "target-size"]}
 LISTS = {
     "dashboard": "",
     "requests": "requests/",
+    "variables": "requests/variables/",
     "connections": "connections/",
     "schedules": "schedules/",
     "runs": "runs/",
@@ -41,6 +42,7 @@ LISTS = {
 FORMS = {
     "new request": "requests/new/",
     "import": "requests/import/",
+    "new variable": "requests/variables/new/",
     "new connection": "connections/new/",
     "presets": "connections/presets/",
     "no such preset": "connections/presets/?q=nothing+like+it",
@@ -102,6 +104,7 @@ def test_every_page_is_accessible_and_fits_when_a_team_is_at_work(
     for name, found in {
         "failed runs": "runs/?state=failed",
         "request": re.compile(r"requests/[0-9a-f-]{36}/$"),
+        "requests/variable": re.compile(r"variables/[0-9a-f-]{36}/$"),
         "connection": re.compile(r"connections/[0-9a-f-]{36}/$"),
         "run": re.compile(r"runs/[0-9a-f-]{36}/$"),
         "table": re.compile(r"tables/[0-9a-f-]{36}/$"),
@@ -113,6 +116,7 @@ def test_every_page_is_accessible_and_fits_when_a_team_is_at_work(
         page.goto(url)
         inspect(page, name, album)
         for more in {
+            "requests/variable": ("delete/",),
             "request": ("schedule/", "schedule/delete/", "delete/"),
             "connection": ("edit/", "preset/", "delete/"),
             "table": ("?q=nowhere", "runs/", "feeds/", "delete/"),
@@ -130,6 +134,12 @@ def test_the_builder_is_accessible_and_fits_in_each_of_its_tabs_and_with_an_answ
     for tab in ("Parameters", "Authorization", "Headers", "Body", "Settings"):
         page.get_by_role("tab", name=tab).first.click()
         inspect(page, tab, album, TWO_LOOKS)
+    page.get_by_text("What else can be used").click()
+    page.get_by_text("What will be sent", exact=True).click()
+    expect(page.get_by_label("What will be sent")).to_contain_text("GET")
+    inspect(page, "Variables", album, TWO_LOOKS)
+    page.get_by_text("What else can be used").click()
+    page.get_by_text("What will be sent", exact=True).click()
     page.get_by_role("tab", name="Authorization").click()
     for kind in ("Bearer token", "Basic", "API key"):
         page.get_by_text(kind, exact=True).first.click()
@@ -280,6 +290,10 @@ connections:
   - name: Newsletter{crm}
     tokens: {{access_token: gone, refresh_token: gone, expires_in: 1}}
   - name: Accounting{crm}
+variables:
+  - {{name: region, value: europe-west}}
+  - {{name: api_token, value: "a-token-of-the-team", secret: true, hosts: [api.example.com, api.example.org]}}
+  - {{name: report_footer, value: "{"A text that goes on for a while. " * 20}"}}
 requests:
   - name: Contacts
     url: {provider.url}/api/contacts?per_page=500

@@ -327,7 +327,10 @@ def test_how_long_a_token_lives_may_come_from_a_variable(now: datetime) -> None:
         ("team: [", "file: it is not YAML:"),
         ("users: []", "team: give the team a name of at most 100 characters."),
         ("team: 12", "team: give the team a name"),
-        ("team: Acme\nteams: x", "file: unknown key teams; known are team, users, connections, requests."),
+        (
+            "team: Acme\nteams: x",
+            "file: unknown key teams; known are team, users, connections, variables, requests.",
+        ),
         ("team: Acme", "users: the team Acme is new: name at least one user with the role owner."),
         (f"team: Acme\n{OWNER}\nrequests: x", "requests: must be a list."),
         (f"team: Acme\n{OWNER}\nrequests: [x]", "requests[0]: must be a mapping."),

@@ -324,7 +324,7 @@ def test_a_token_in_the_query_follows_no_redirect(
     run = pull(echoed)
 
     assert (run.state, run.error_code) == (RunState.FAILED, "redirected")
-    assert "the token of this connection travels in the URL" in run.error
+    assert "a secret travels in the URL" in run.error
     assert stranger.requests == []
 
 
@@ -833,7 +833,7 @@ def test_an_unknown_value_blocks_the_run_and_is_named(
 
     run = pull(echoed)
 
-    assert (run.state, run.error_code) == (RunState.FAILED, "invalid_request")
+    assert (run.state, run.error_code) == (RunState.FAILED, "undefined_variable")
     assert "{{ connection.realmid }} is unknown. The connection has told realmId." in run.error
     assert provider.requests == []
 
