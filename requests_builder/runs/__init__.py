@@ -5,6 +5,7 @@ checks       what can be known before a call
 calls        one call with its credential
 checkpoints  where a run goes on
 leases       who works on a run
+newness      from where on a run takes records
 execution    the pull
 previews     one call for a person who looks at it
 ledger       what is due, what is to be recovered, Run now

@@ -1,7 +1,9 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -41,17 +43,25 @@ class Caller:
         # The values of the connection that the request was made with.
         self._values: dict[str, str] = {}
         self._budget = outbound.Budget(
-            total_seconds=saved_request.timeout_seconds, max_body_bytes=settings.RUN_MAX_PAGE_BYTES
+            total_seconds=saved_request.timeout_seconds, max_body_bytes=_most_bytes(saved_request)
         )
 
-    def first_request(self, strategy: pagination.Pagination) -> rendering.RenderedRequest:
-        """What a pull asks first, without its credential. Raises InvalidRequest and TokenUnavailable."""
+    def first_request(
+        self, strategy: pagination.Pagination, parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> rendering.RenderedRequest:
+        """What a pull asks first, with these query parameters and without its credential.
+
+        Raises InvalidRequest and TokenUnavailable.
+        """
         template = template_of(self._saved_request)
         if names := variables.names_in(template):
             known = self._variables()
             self._values = {name: known[name] for name in names & known.keys()}
             template = variables.fill(template, known)
-        return strategy.first_request(rendering.render(template))
+        request = rendering.render(template)
+        for name, value in parameters.items():
+            request = request.with_parameter(name, value)
+        return strategy.first_request(request)
 
     def send(self, request: rendering.RenderedRequest) -> outbound.Answer:
         """The answer, whatever its status. Raises PullFailed and PullDelayed."""
@@ -196,6 +206,11 @@ _MOVED = Problem(
     "address of the account. It begins anew with that; in the request builder, press Run again.",
     Mender.NOBODY,
 )
+
+
+def _most_bytes(saved_request: SavedRequest) -> int:
+    most: int = settings.RUN_MAX_PAGE_BYTES
+    return min(most, (saved_request.max_response_mb or most) * 2**20)
 
 
 def template_of(saved_request: SavedRequest) -> rendering.RequestTemplate:
