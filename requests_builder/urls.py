@@ -1,6 +1,16 @@
 from django.urls import path
 
-from requests_builder.views import builder, dashboard, importing, mapping, pagination, runs, schedules, tables
+from requests_builder.views import (
+    builder,
+    dashboard,
+    importing,
+    mapping,
+    pagination,
+    runs,
+    schedules,
+    tables,
+    writing,
+)
 
 app_name = "requests_builder"
 
@@ -21,6 +31,8 @@ urlpatterns = [
     ),
     path("t/<slug:team>/requests/<uuid:uuid>/delete/", builder.request_delete, name="request_delete"),
     path("t/<slug:team>/requests/<uuid:uuid>/run-now/", builder.request_run_now, name="request_run_now"),
+    path("t/<slug:team>/requests/<uuid:uuid>/reset/", writing.request_reset, name="request_reset"),
+    path("t/<slug:team>/requests/<uuid:uuid>/newest/", writing.request_watermark, name="request_watermark"),
     path("t/<slug:team>/requests/<uuid:uuid>/schedule/", schedules.schedule, name="schedule"),
     path(
         "t/<slug:team>/requests/<uuid:uuid>/schedule/pause/", schedules.schedule_pause, name="schedule_pause"
@@ -39,6 +51,11 @@ urlpatterns = [
     path("t/<slug:team>/schedules/preview/", schedules.schedule_preview, name="schedule_preview"),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
+    path(
+        "t/<slug:team>/runs/<uuid:uuid>/delete-missing/",
+        writing.run_delete_missing,
+        name="run_delete_missing",
+    ),
     path("t/<slug:team>/tables/", tables.table_list, name="table_list"),
     path("t/<slug:team>/tables/<uuid:uuid>/", tables.table, name="table"),
     path("t/<slug:team>/tables/<uuid:uuid>/rows.csv", tables.table_csv, name="table_csv"),

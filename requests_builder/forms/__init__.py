@@ -5,6 +5,8 @@ body             its fields for a body
 authorization    its fields for a credential
 pagination       its fields for the pages of an answer
 mapping          its field for what becomes of the records
+writing          its fields for how records become rows
+settings         its fields for what a page may cost
 pairs            rows of a name and a value
 schedule         when a request runs by itself
 """
@@ -13,6 +15,7 @@ from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
 from .schedule import ScheduleForm
+from .writing import WatermarkForm, in_units
 
 __all__ = [
     "COMMON_METHODS",
@@ -21,6 +24,8 @@ __all__ = [
     "MappingTrialForm",
     "SavedRequestForm",
     "ScheduleForm",
+    "WatermarkForm",
+    "in_units",
     "pagination_as_typed",
     "pagination_keys",
 ]

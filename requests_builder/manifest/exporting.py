@@ -13,6 +13,7 @@ from requests_builder.models import AuthorizationKind, SavedRequest
 from .bodies import exported_body
 from .environment import Variables, escaped
 from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
+from .writing import exported_writing
 
 # Headers that people type a credential into, though there is a tab for that.
 _SECRET_HEADER = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
@@ -66,20 +67,20 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
         "url": saved_request.url,
         "timeout_seconds": saved_request.timeout_seconds,
         "follow_redirects": saved_request.follow_redirects,
+        "max_response_mb": saved_request.max_response_mb,
+        "retries": saved_request.retries,
         "records": saved_request.records_path,
         "mapping": saved_request.mapping,
         "pagination": saved_request.pagination,
-        "write_mode": saved_request.write_mode,
-        "key": saved_request.key_fields,
         "table": saved_request.table.name if saved_request.table else None,
     }
     exported = {key: escaped(value) for key, value in plain.items()}
-    exported |= exported_body(saved_request)
+    exported |= exported_body(saved_request) | exported_writing(saved_request)
     exported["headers"] = _exported_headers(saved_request, variables)
     exported["authorization"] = _exported_authorization(saved_request, variables)
     if schedule := getattr(saved_request, "schedule", None):
         exported["schedule"] = schedule.rule | ({"paused": True} if schedule.is_paused else {})
-    defaults = {"timeout_seconds": 30, "follow_redirects": True, "pagination": {"kind": "none"}}
+    defaults = {"timeout_seconds": 30, "follow_redirects": True, "retries": 4, "pagination": {"kind": "none"}}
     return {
         key: exported[key]
         for key in REQUEST_KEYS
