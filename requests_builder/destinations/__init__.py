@@ -8,17 +8,20 @@ from requests_builder.destinations.keyed import batches_of
 from requests_builder.destinations.missing import delete_held, held
 from requests_builder.destinations.saying import counts
 from requests_builder.destinations.table import TableDestination
+from requests_builder.destinations.versions import Version, versions_of
 from requests_builder.models import Run, SavedRequest
 
 __all__ = [
     "DESTINATIONS",
     "Destination",
     "NoDestination",
+    "Version",
     "batches_of",
     "counts",
     "delete_held",
     "held",
     "of",
+    "versions_of",
 ]
 
 Record = Mapping[str, Any]

@@ -11,10 +11,9 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
 
 from requests_builder.destinations import keyed, missing
+from requests_builder.destinations.versions import MAX_HISTORY
 from requests_builder.models import Batch, Row, SavedRequest, Table, WriteMode
 from requests_builder.models.rows import RowQuerySet
-
-_LONGEST_HISTORY = 200
 
 
 def settle(
@@ -74,5 +73,5 @@ def _remember(ours: RowQuerySet, table: Table) -> None:
         output_field=TextField(),
     )
     ours.filter(Exists(before)).update(
-        earlier=Subquery(before.values(history=Left(history, _LONGEST_HISTORY))[:1])
+        earlier=Subquery(before.values(history=Left(history, MAX_HISTORY))[:1])
     )
