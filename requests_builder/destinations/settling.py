@@ -8,7 +8,7 @@ touches rows of the same request only: keys of another request are other keys.
 from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
-from django.db.models.functions import Cast, Coalesce, Concat, Left
+from django.db.models.functions import Cast, Concat, Left
 
 from requests_builder.destinations import keyed, missing
 from requests_builder.destinations.versions import MAX_HISTORY
@@ -67,11 +67,9 @@ def _delete_twins(batch: Batch, *, keeps_last: bool = False) -> int:
 def _remember(ours: RowQuerySet, table: Table) -> None:
     """Write into the rows which batches held the versions that they take the place of."""
     before = Row.objects.filter(key=OuterRef("key"), superseded_in=table.publication)
-    history = Concat(
-        Cast("batch_id", TextField()),
-        Coalesce(Concat(Value(","), F("earlier")), Value("")),
-        output_field=TextField(),
-    )
+    number = Cast("batch_id", TextField())
+    # Nothing before that is "", as Concat takes it.
+    history = Concat(Value(","), number, F("earlier"), output_field=TextField())
     ours.filter(Exists(before)).update(
         earlier=Subquery(before.values(history=Left(history, MAX_HISTORY))[:1])
     )

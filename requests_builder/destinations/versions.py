@@ -40,5 +40,5 @@ def versions_of(row: Row) -> list[Version]:
 
 def _numbers(history: str) -> list[int]:
     """The batches in a history, without the last one where it was cut."""
-    parts = history.split(",") if history else []
-    return [int(part) for part in (parts[:-1] if len(history) == MAX_HISTORY else parts)]
+    parts = history.split(",")
+    return [int(part) for part in (parts[:-1] if len(history) == MAX_HISTORY else parts) if part]

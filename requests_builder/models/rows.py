@@ -112,7 +112,7 @@ class Row(models.Model):
     key = models.UUIDField(null=True, blank=True)
     # A digest of the data, to tell whether a record has changed without reading it.
     digest = models.BigIntegerField(null=True, blank=True)
-    # The batches that held earlier versions of it, the newest first, as "12,7,3".
+    # The batches that held earlier versions of it, the newest first, as ",12,7,3".
     earlier = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - millions are left out
     # The batch in which it was missed, and with which it goes if somebody says so.
     missed_by = models.BigIntegerField(null=True, blank=True)
