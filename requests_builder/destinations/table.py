@@ -127,8 +127,8 @@ class TableDestination:
             yield f"{counted(lacking, 'record')} had no value in {names}, and became no rows."
         if held := changes.get("held", 0):
             yield (
-                f"{counted(held, 'row')} did not come any more. That is much, so nothing was deleted: the "
-                "page of this run asks."
+                f"{counted(held, 'row')} did not come any more. That is much, so nothing is deleted before "
+                "somebody confirms it on the page of this run."
             )
         wants_deleted = self._saved_request.delete_missing and not self._is_reset
         if wants_deleted and not is_complete and self._saved_request.write_mode == WriteMode.UPDATE:

@@ -85,15 +85,15 @@ class WritingFields(forms.Form):
     newest_parameter = _plain(
         "Query Parameter",
         "What the API calls its filter, for example created_after. It is sent with the newest value so far, "
-        "from the second run on; for the first you may write it into the URL. Empty: everything is fetched, "
-        "and only what is newer is added.",
+        "from the second run on; for the first you may write it into the URL. With Append it may be empty: "
+        "then everything is fetched, and what is newer is added.",
         200,
     )
     look_back = DurationField(
         label="Look-back",
         required=False,
         help_text="Goes back so far from the newest value, for records that come late, for example 2 hours. "
-        "What is there already is left out: by its key or, without key fields, if all of it is the same.",
+        "Nothing comes twice: it is known by its key or, without key fields, by all that it holds.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "none"}),
     )
     delete_missing = forms.BooleanField(

@@ -106,7 +106,7 @@ def test_beyond_the_limit_nothing_is_deleted_until_somebody_says_so(
 
     assert (run.changes["deleted"], run.changes.get("held")) == (deleted, held)
     assert len(ids(table)) == (40 if held else left)
-    assert ("nothing was deleted" in run.stop_reason) == bool(held)
+    assert ("nothing is deleted before somebody confirms it" in run.stop_reason) == bool(held)
 
 
 @pytest.mark.parametrize("answer", [[], [{"name": "no id"}]])
