@@ -14,6 +14,7 @@ from requests_builder.views import (
     schedules,
     tables,
     variables,
+    writing,
 )
 
 app_name = "requests_builder"
@@ -54,6 +55,8 @@ urlpatterns = [
     ),
     path("t/<slug:team>/requests/<uuid:uuid>/delete/", builder.request_delete, name="request_delete"),
     path("t/<slug:team>/requests/<uuid:uuid>/run-now/", builder.request_run_now, name="request_run_now"),
+    path("t/<slug:team>/requests/<uuid:uuid>/reset/", writing.request_reset, name="request_reset"),
+    path("t/<slug:team>/requests/<uuid:uuid>/newest/", writing.request_watermark, name="request_watermark"),
     path("t/<slug:team>/requests/<uuid:uuid>/schedule/", schedules.schedule, name="schedule"),
     path(
         "t/<slug:team>/requests/<uuid:uuid>/schedule/delete/",
@@ -88,6 +91,11 @@ urlpatterns = [
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
     path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),
+    path(
+        "t/<slug:team>/runs/<uuid:uuid>/delete-missing/",
+        writing.run_delete_missing,
+        name="run_delete_missing",
+    ),
     path("t/<slug:team>/tables/", tables.table_list, name="table_list"),
     path("t/<slug:team>/tables/<uuid:uuid>/", tables.table, name="table"),
     path("t/<slug:team>/tables/<uuid:uuid>/rows.<slug:format>", tables.table_download, name="table_download"),

@@ -4,8 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from requests_builder.destinations.keyed import batches_of
+from requests_builder.destinations.missing import delete_held, held
+from requests_builder.destinations.saying import counts
 from requests_builder.destinations.table import TableDestination
+from requests_builder.destinations.versions import Version, versions_of
 from requests_builder.models import Run, SavedRequest
+
+__all__ = [
+    "DESTINATIONS",
+    "Destination",
+    "NoDestination",
+    "Version",
+    "batches_of",
+    "counts",
+    "delete_held",
+    "held",
+    "of",
+    "versions_of",
+]
 
 Record = Mapping[str, Any]
 
@@ -23,14 +40,17 @@ class Destination(Protocol):
     def begin(self, run: Run) -> None:
         """Be ready for records, after those of the pages that came in earlier."""
 
-    def write(self, page: Sequence[Record], types: Mapping[str, str] = {}) -> None:
+    def write(self, page: Sequence[Record], types: Mapping[str, str] = {}, *, is_new: bool = False) -> None:
         """Take a page of records, which nobody sees yet, and the types of their columns, as far as known.
 
-        Raises UnreadableAnswer if they do not fit.
+        `is_new`: whatever is there already is another record. Raises UnreadableAnswer if they do not fit.
         """
 
-    def publish(self, *, rows: int, now: datetime) -> str:
-        """Show everything that was written, `rows` in all, at once; a sentence if there is one to say."""
+    def publish(self, *, rows: int, now: datetime, is_complete: bool = True) -> str:
+        """Show everything that was written, `rows` in all, at once; a sentence if there is one to say.
+
+        `is_complete`: the pages came to their own end, so that what did not come is not there any more.
+        """
 
     def restart(self, run: Run) -> None:
         """Forget what was written: the run begins anew."""

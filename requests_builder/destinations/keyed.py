@@ -1,9 +1,8 @@
-"""Rows that are told apart by the values of key fields: Update, and Append without duplicates.
+"""Rows that are told apart: by the values of key fields, or by all that is in them.
 
 A row carries a digest of its key, which holds the table and the request as well, so that equal keys of two
-requests never meet; and a digest of its data. The rows of a run are compared with what is there when they are
-published, by a few statements over indexes; readers see the state before or the one after. A row that was
-replaced stays for those who are reading it, and is removed a little later.
+requests never meet; and a digest of its data. `settling` compares them when the rows of a run are published.
+A row that was replaced stays for those who are reading it, and is removed a little later.
 """
 
 import hashlib
@@ -15,26 +14,44 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, F
 
 from requests_builder.models import Batch, Row, SavedRequest, Table, WriteMode
 from requests_builder.models.rows import RowQuerySet
 
 AT_ONCE = 2_000
 KEPT = timedelta(minutes=10)
+# In place of key fields: the whole record tells it apart. No column that somebody names is called so.
+WHOLE = [""]
 
 
-def is_keyed(saved_request: SavedRequest) -> bool:
-    """Whether its rows have keys."""
-    return bool(saved_request.key_fields) and saved_request.write_mode != WriteMode.REPLACE
+def identity(saved_request: SavedRequest) -> list[str]:
+    """The fields whose values tell its records apart; WHOLE: all of them; empty: nothing does, or has to.
+
+    Where only new records are wanted, some come again beside them: without a key they are known by all that
+    they hold.
+    """
+    if saved_request.write_mode == WriteMode.REPLACE:
+        return []
+    if not saved_request.key_fields and wants_new_only(saved_request):
+        return WHOLE
+    fields: list[str] = saved_request.key_fields
+    return fields
+
+
+def wants_new_only(saved_request: SavedRequest) -> bool:
+    """Whether a run goes on from the newest value of the runs before."""
+    return bool(saved_request.newest_field) and saved_request.write_mode != WriteMode.REPLACE
 
 
 def key_of(record: Mapping[str, Any], fields: Sequence[str], saved_request: SavedRequest) -> UUID | None:
     """What tells the record from others of its request; None if a key field has no value."""
+    owner = f"{saved_request.table_id} {saved_request.pk} ".encode()
+    if fields == WHOLE:
+        return UUID(bytes=hashlib.blake2b(owner + _dumped(record), digest_size=16).digest())
     values = [record.get(field) for field in fields]
     if any(value is None or value == "" for value in values):
         return None
-    owner = f"{saved_request.table_id} {saved_request.pk} ".encode()
     return UUID(bytes=hashlib.blake2b(owner + _dumped(values), digest_size=16).digest())
 
 
@@ -49,36 +66,30 @@ def prepare(saved_request: SavedRequest) -> None:
 
     In small transactions: it may be done again from any point.
     """
-    others = Batch.objects.visible().filter(table=saved_request.table_id, saved_request=saved_request)
-    for batch in others.exclude(keyed_by=saved_request.key_fields).order_by("pk"):
+    fields = identity(saved_request)
+    for batch in batches_of(saved_request).exclude(keyed_by=fields).order_by("pk"):
         for rows in _in_parts(batch):
-            _write_keys(saved_request, rows)
-        Batch.objects.filter(pk=batch.pk).update(keyed_by=saved_request.key_fields)
+            _write_keys(saved_request, fields, rows)
+        Batch.objects.filter(pk=batch.pk).update(keyed_by=fields)
 
 
-def settle(
-    batch: Batch, saved_request: SavedRequest, table: Table, rows: int, now: datetime
-) -> dict[str, int]:
-    """Compare the batch, which nobody has seen yet, with what is there; what became of its records, counted.
+def batches_of(saved_request: SavedRequest) -> Any:
+    """The batches that a reader of its table sees of the request."""
+    return Batch.objects.visible().filter(table=saved_request.table_id, saved_request=saved_request)
 
-    `rows` have come. Called in the transaction that publishes, by the holder of the lock on the table.
-    """
-    ours = Row.objects.filter(batch=batch)
-    twin = Row.objects.filter(batch=batch, key=OuterRef("key"))
-    is_update = saved_request.write_mode == WriteMode.UPDATE
-    # Of several records with one key the last one counts; where nothing is changed any more, the first.
-    later = twin.filter(id__gt=OuterRef("id")) if is_update else twin.filter(id__lt=OuterRef("id"))
-    duplicates, _ = ours.filter(Exists(later)).delete()
-    there = _current().filter(key=OuterRef("key"))
-    if not is_update:
-        known, _ = ours.filter(Exists(there)).delete()
-        return {"inserted": rows - duplicates - known, "duplicates": duplicates + known}
-    # What a run has brought that began later is newer, and stays.
-    same = there.filter(Q(digest=OuterRef("digest")) | Q(batch_id__gt=batch.pk))
-    unchanged, _ = ours.filter(Exists(same)).delete()
-    updated = _end(_current().filter(key__in=ours.values("key")), table, now)
-    inserted = rows - duplicates - unchanged - updated
-    return {"inserted": inserted, "updated": updated, "unchanged": unchanged, "duplicates": duplicates}
+
+def end(old: RowQuerySet, table: Table, now: datetime) -> int:
+    """Take these rows out of the table with the publication that is being made; how many it were."""
+    counts = list(old.order_by().values_list("batch").annotate(Count("pk")))
+    if not counts:
+        return 0
+    Row.objects.filter(pk__in=old.values("pk")).update(superseded_in=table.publication)
+    for batch, count in counts:
+        Batch.objects.filter(pk=batch, forget_at=None).update(
+            forget_at=now + KEPT, forget_up_to=table.publication
+        )
+        Batch.objects.filter(pk=batch).update(rows_count=F("rows_count") - count)
+    return sum(count for _, count in counts)
 
 
 def forget(now: datetime, most: int) -> int:
@@ -97,6 +108,11 @@ def forget(now: datetime, most: int) -> int:
     return removed
 
 
+def as_stored(key: UUID | None) -> str | UUID | None:
+    """The key as the database takes it in a statement of our own."""
+    return key.hex if key and connection.vendor == "sqlite" else key
+
+
 def _look_again(batch: Batch, now: datetime) -> None:
     """Rows may have been replaced since; and a batch without any may go."""
     ours = Batch.objects.filter(pk=batch.pk, forget_up_to=batch.forget_up_to)
@@ -107,22 +123,6 @@ def _look_again(batch: Batch, now: datetime) -> None:
         ours.filter(rows_count=0, superseded_at=None, published_at__lte=now).update(superseded_at=now)
 
 
-def _current() -> RowQuerySet:
-    return Row.objects.visible()
-
-
-def _end(old: RowQuerySet, table: Table, now: datetime) -> int:
-    """Take these rows out of the table with the publication that is being made; how many it were."""
-    counts = list(old.order_by().values_list("batch").annotate(Count("pk")))
-    Row.objects.filter(pk__in=old.values("pk")).update(superseded_in=table.publication)
-    for batch, count in counts:
-        Batch.objects.filter(pk=batch, forget_at=None).update(
-            forget_at=now + KEPT, forget_up_to=table.publication
-        )
-        Batch.objects.filter(pk=batch).update(rows_count=F("rows_count") - count)
-    return sum(count for _, count in counts)
-
-
 def _in_parts(batch: Batch) -> Iterator[list[tuple[int, dict[str, Any]]]]:
     last = 0
     rows = Row.objects.current().filter(batch=batch).order_by("id").values_list("id", "data")
@@ -131,19 +131,13 @@ def _in_parts(batch: Batch) -> Iterator[list[tuple[int, dict[str, Any]]]]:
         last = some[-1][0]
 
 
-def _write_keys(saved_request: SavedRequest, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:
+def _write_keys(
+    saved_request: SavedRequest, fields: Sequence[str], rows: Sequence[tuple[int, dict[str, Any]]]
+) -> None:
     statement = f'UPDATE "{Row._meta.db_table}" SET key = %s, digest = %s WHERE id = %s'  # noqa: S608 - our own name
-    values = [
-        (as_stored(key_of(data, saved_request.key_fields, saved_request)), digest_of(data), pk)
-        for pk, data in rows
-    ]
+    values = [(as_stored(key_of(data, fields, saved_request)), digest_of(data), pk) for pk, data in rows]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(statement, values)
-
-
-def as_stored(key: UUID | None) -> str | UUID | None:
-    """The key as the database takes it in a statement of our own."""
-    return key.hex if key and connection.vendor == "sqlite" else key
 
 
 def _dumped(value: Any) -> bytes:

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Greatest
 
 from requests_builder import mapping, records
-from requests_builder.destinations import keyed
-from requests_builder.models import Batch, Publication, Row, Run, SavedRequest, Table, WriteMode
+from requests_builder.destinations import keyed, missing, saying, settling
+from requests_builder.destinations.saying import counted
+from requests_builder.models import Batch, IfEmpty, Publication, Row, Run, SavedRequest, Table, WriteMode
 
 # Rows that go in one transaction: on SQLite, nobody else writes meanwhile.
 REMOVED_AT_ONCE = 2_000
@@ -35,6 +36,7 @@ class TableDestination:
         self._batch: Batch | None = None
         self._columns: list[str] = []
         self._types: dict[str, str] = {}
+        self._is_reset = False
 
     def prepare(self) -> None:
         if self._is_keyed:
@@ -42,32 +44,41 @@ class TableDestination:
 
     def begin(self, run: Run) -> None:
         defaults = {"table_id": self._table_id, "saved_request": self._saved_request}
-        keyed_by = self._saved_request.key_fields if self._is_keyed else []
-        self._batch, _ = Batch.objects.get_or_create(run=run, defaults={**defaults, "keyed_by": keyed_by})
+        defaults |= {"keyed_by": keyed.identity(self._saved_request)}
+        self._batch, _ = Batch.objects.get_or_create(run=run, defaults=defaults)
         self._columns, self._types = self._batch.columns, self._batch.column_types
+        self._is_reset = run.is_reset
 
-    def write(self, page: Sequence[Mapping[str, Any]], types: Mapping[str, str] = _NO_TYPES) -> None:
+    def write(
+        self,
+        page: Sequence[Mapping[str, Any]],
+        types: Mapping[str, str] = _NO_TYPES,
+        *,
+        is_new: bool = False,
+    ) -> None:
         assert self._batch is not None
         if page:
             self._add_columns(self._batch, page, types)
             if self._is_keyed:
-                self._insert_keyed(self._batch, page)
+                self._insert_keyed(self._batch, page, is_new=is_new)
             else:
                 insert(self._batch.pk, page)
 
-    def publish(self, *, rows: int, now: datetime) -> str:
+    def publish(self, *, rows: int, now: datetime, is_complete: bool = True) -> str:
         batch = self._batch
         assert batch is not None
         # The lock keeps two runs from adding their columns to the same old list.
         table = Table.objects.select_for_update().get(pk=self._table_id)
         table.publication += 1
         table.save(update_fields=["publication"])
+        missing.unmark(self._saved_request)
         batch.rows_count = rows
-        remark = ""
+        changes = {"inserted": rows}
         if self._is_keyed:
-            remark = self._settle(batch, table, now)
-        elif self._saved_request.write_mode == WriteMode.REPLACE:
-            remark = self._replace(batch, now)
+            changes = self._settle(batch, table, is_complete=is_complete, now=now)
+        remark = ""
+        if self._is_reset or self._saved_request.write_mode == WriteMode.REPLACE:
+            remark = self._replace(batch, rows, changes, now)
         batch.published_at = now
         batch.save(update_fields=["published_at", "superseded_at", "rows_count"])
         if batch.superseded_at is None:
@@ -79,37 +90,56 @@ class TableDestination:
                 at=now,
                 rows=batch.rows_count,
             )
-        return remark
+        Run.objects.filter(batch=batch).update(changes=changes, batch_number=batch.pk)
+        remarks = self._remarks(changes, is_complete=is_complete)
+        return " ".join(filter(None, [saying.in_words(changes), remark, *remarks]))
 
     @property
     def _is_keyed(self) -> bool:
-        return keyed.is_keyed(self._saved_request)
+        return bool(keyed.identity(self._saved_request))
 
-    def _insert_keyed(self, batch: Batch, page: Sequence[Mapping[str, Any]]) -> None:
-        fields = self._saved_request.key_fields
+    def _insert_keyed(self, batch: Batch, page: Sequence[Mapping[str, Any]], *, is_new: bool) -> None:
+        fields = batch.keyed_by
         keys = [keyed.key_of(record, fields, self._saved_request) for record in page]
         known = [(key, record) for key, record in zip(keys, page, strict=True) if key]
+        is_compared = not (is_new and fields == keyed.WHOLE)
         insert(
             batch.pk,
             [record for _, record in known],
-            [(keyed.as_stored(key), keyed.digest_of(record)) for key, record in known],
+            [
+                (keyed.as_stored(key), keyed.digest_of(record) if is_compared else None)
+                for key, record in known
+            ],
         )
         if lacking := len(page) - len(known):
             batch.left_out = {"without_key": batch.left_out.get("without_key", 0) + lacking}
             batch.save(update_fields=["left_out"])
 
-    def _settle(self, batch: Batch, table: Table, now: datetime) -> str:
-        """Compare with what is there; a sentence on records that became no rows."""
+    def _settle(self, batch: Batch, table: Table, *, is_complete: bool, now: datetime) -> dict[str, int]:
+        """Compare with what is there; what became of the records, counted."""
         lacking = batch.left_out.get("without_key", 0)
-        changes = keyed.settle(batch, self._saved_request, table, batch.rows_count - lacking, now)
+        came = batch.rows_count - lacking
+        if self._is_reset:
+            changes = settling.settle_alone(batch, came)
+        else:
+            request = self._saved_request
+            changes = settling.settle(batch, request, table, came, is_complete=is_complete, now=now)
         batch.rows_count = changes["inserted"] + changes.get("updated", 0)
-        if lacking:
-            changes["without_key"] = lacking
-        Run.objects.filter(batch=batch).update(changes=changes)
-        if not lacking:
-            return ""
-        names = ", ".join(self._saved_request.key_fields)
-        return f"{lacking:,} record{'' if lacking == 1 else 's'} had no value in {names}, and became no rows."
+        return changes | ({"without_key": lacking} if lacking else {})
+
+    def _remarks(self, changes: Mapping[str, int], *, is_complete: bool) -> Iterator[str]:
+        """Sentences on what is not as one might expect."""
+        if lacking := changes.get("without_key", 0):
+            names = ", ".join(self._saved_request.key_fields)
+            yield f"{counted(lacking, 'record')} had no value in {names}, and became no rows."
+        if held := changes.get("held", 0):
+            yield (
+                f"{counted(held, 'row')} did not come any more. That is much, so nothing is deleted before "
+                "somebody confirms it on the page of this run."
+            )
+        wants_deleted = self._saved_request.delete_missing and not self._is_reset
+        if wants_deleted and not is_complete and self._saved_request.write_mode == WriteMode.UPDATE:
+            yield "Not all pages were read, so rows that did not come were kept."
 
     def restart(self, run: Run) -> None:
         Batch.objects.filter(run=run).update(run=None)
@@ -129,22 +159,34 @@ class TableDestination:
         batch.columns, batch.column_types = self._columns, self._types
         batch.save(update_fields=["columns", "column_types"])
 
-    def _replace(self, batch: Batch, now: datetime) -> str:
-        """Take the place of this request's earlier rows in the table."""
-        others = Batch.objects.visible().filter(table=batch.table_id, saved_request=self._saved_request)
-        if others.filter(pk__gt=batch.pk).exists():
+    def _replace(self, batch: Batch, rows: int, changes: dict[str, int], now: datetime) -> str:
+        """Take the place of this request's earlier rows in the table; a sentence if that is not all."""
+        others = keyed.batches_of(self._saved_request)
+        is_replace = self._saved_request.write_mode == WriteMode.REPLACE
+        if is_replace and others.filter(pk__gt=batch.pk).exists():
             # This run waited long between two attempts: newer rows are there, and stay.
             batch.superseded_at = now
+            changes["inserted"] = 0
             return "A run that began later had finished first: its newer rows stay in the table."
+        others = others.filter(pk__lt=batch.pk)
+        there = others.aggregate(it=Sum("rows_count"))["it"] or 0
+        if not rows and there and self._keeps_rows_if_empty:
+            return f"No records came, so {counted(there, 'row')} of before stay in the table."
+        changes["replaced"] = there
         # The clocks of two workers differ, and nothing can be superseded before it was published.
-        others.filter(pk__lt=batch.pk).update(superseded_at=Greatest(now, F("published_at")))
-        return "" if batch.rows_count else "No records came, so this request has no rows in the table now."
+        others.update(superseded_at=Greatest(now, F("published_at")))
+        return "" if rows else "No records came, so this request has no rows in the table now."
+
+    @property
+    def _keeps_rows_if_empty(self) -> bool:
+        # Whoever resets wants the rows anew, and not none.
+        return self._is_reset or self._saved_request.if_empty == IfEmpty.KEEP
 
 
 def insert(
     batch_id: int,
     page: Sequence[Mapping[str, Any]],
-    keys: Sequence[tuple[str | UUID | None, int]] | None = None,
+    keys: Sequence[tuple[str | UUID | None, int | None]] | None = None,
 ) -> None:
     """Write the records as rows of the batch, without a model instance of each: five times faster.
 

@@ -5,6 +5,8 @@ body             its fields for a body
 authorization    its fields for a credential
 pagination       its fields for the pages of an answer
 mapping          its field for what becomes of the records
+writing          its fields for how records become rows
+settings         its fields for what a page may cost
 pairs            rows of a name and a value
 importing        the form that a file of requests comes in by
 feed             a new feed of a table
@@ -19,6 +21,7 @@ from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
 from .schedule import BackfillForm, ScheduleForm
 from .variables import TeamVariableForm
+from .writing import WatermarkForm, in_units
 
 __all__ = [
     "COMMON_METHODS",
@@ -31,6 +34,8 @@ __all__ = [
     "SavedRequestForm",
     "ScheduleForm",
     "TeamVariableForm",
+    "WatermarkForm",
+    "in_units",
     "pagination_as_typed",
     "pagination_keys",
 ]

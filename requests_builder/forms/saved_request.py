@@ -20,6 +20,7 @@ from .body import BodyFields
 from .mapping import MappingField
 from .pagination import PaginationFields, pagination_as_typed
 from .pairs import Pair, PairsField, PairsWidget
+from .settings import SettingsFields
 from .variables import VariablesFields
 from .writing import WritingFields
 
@@ -33,6 +34,7 @@ class SavedRequestForm(
     PaginationFields,
     WritingFields,
     VariablesFields,
+    SettingsFields,
     AuthorizationFields,
 ):
     """A request as built on the page, or as one entry of a team's file.
@@ -160,7 +162,8 @@ class SavedRequestForm(
         self.refused_host = ""
         stored: SavedRequest = self.instance
         self._before = {
-            name: getattr(stored, name) for name in (*self.Meta.fields, "pagination", "key_fields")
+            name: getattr(stored, name)
+            for name in (*self.Meta.fields, "pagination", *self.WRITING, *self.SETTINGS)
         }
         self.remember_secret(stored)
         if stored._state.adding:
@@ -183,7 +186,8 @@ class SavedRequestForm(
             self.fields[name].initial = default
         self.initial.setdefault("table_name", stored.table.name if stored.table else "")
         self.initial.update(pagination_as_typed(stored.pagination))
-        self.initial["key_fields"] = stored.key_fields
+        self.show_writing(stored)
+        self.show_settings(stored)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -242,6 +246,7 @@ class SavedRequestForm(
         authorization = self.authorization_of(cleaned)
         cleaned["pagination"] = self.pagination_of(cleaned)
         self.check_writing(cleaned)
+        self.take_settings(cleaned)
         template = rendering.RequestTemplate(
             method=cleaned.get("method", "GET"),
             # A wrong address has its sentence already; any right one lets the rest be judged.
@@ -279,7 +284,7 @@ class SavedRequestForm(
                 )
                 # In the database: two edits at once are two versions.
                 saved_request.version = 1 if is_new else F("version") + 1
-                saved_request.save()
+                saved_request.save(update_fields=None if is_new else self._edited_columns())
                 saved_request.keep_files()
         except IntegrityError:
             if not self._is_taken(saved_request.name):
@@ -300,6 +305,14 @@ class SavedRequestForm(
     def header_pairs(self) -> list[Pair]:
         """The rows of Headers."""
         return [(name, value) for name, value in self["headers"].value() or []]
+
+    def _edited_columns(self) -> list[str]:
+        """All but how far its runs have come, which one may be storing now."""
+        kept = set() if self.has_another_newest_field else {"watermark"}
+        if self.has_another_newest_field:
+            self.instance.watermark = None
+        columns = [field.name for field in SavedRequest._meta.concrete_fields if not field.primary_key]
+        return [name for name in columns if name not in kept]
 
     def _posted_parameters(self) -> list[Pair]:
         rows = PairsWidget().value_from_datadict(self.data, {}, "parameters")

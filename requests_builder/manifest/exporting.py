@@ -16,6 +16,7 @@ from .environment import Variables, escaped
 from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
 from .scheduling import exported_schedule
 from .variables import exported_variable
+from .writing import exported_writing
 
 # Headers that people type a credential into, though there is a tab for that.
 _SECRET_HEADER = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
@@ -73,20 +74,20 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
         "timeout_seconds": saved_request.timeout_seconds,
         "follow_redirects": saved_request.follow_redirects,
         "variables": dict(saved_request.variables),
+        "max_response_mb": saved_request.max_response_mb,
+        "retries": saved_request.retries,
         "records": saved_request.records_path,
         "mapping": saved_request.mapping,
         "pagination": saved_request.pagination,
-        "write_mode": saved_request.write_mode,
-        "key": saved_request.key_fields,
         "table": saved_request.table.name if saved_request.table else None,
     }
     exported = {key: escaped(value) for key, value in plain.items()}
-    exported |= exported_body(saved_request)
+    exported |= exported_body(saved_request) | exported_writing(saved_request)
     exported["headers"] = _exported_headers(saved_request, variables)
     exported["authorization"] = _exported_authorization(saved_request, variables)
     if schedule := getattr(saved_request, "schedule", None):
         exported["schedule"] = exported_schedule(schedule)
-    defaults = {"timeout_seconds": 30, "follow_redirects": True, "pagination": {"kind": "none"}}
+    defaults = {"timeout_seconds": 30, "follow_redirects": True, "retries": 4, "pagination": {"kind": "none"}}
     return {
         key: exported[key]
         for key in REQUEST_KEYS

@@ -16,6 +16,7 @@ from .errors import refuse
 from .keys import REQUEST_KEYS
 from .saving import check_form, save_form
 from .scheduling import apply_schedule
+from .writing import typed_writing
 
 _TEXTS_OF_REQUEST = ("name", "method", "url", "records", "write_mode", "table")
 
@@ -49,6 +50,9 @@ def _typed_request(where: str, team: Team, entry: Mapping[str, Any]) -> dict[str
     seconds, follows = entry.get("timeout_seconds", 30), entry.get("follow_redirects", True)
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         refuse(f"{where}.timeout_seconds", "must be a number of seconds")
+    for key in ("max_response_mb", "retries"):
+        if isinstance(entry.get(key, 0), bool) or not isinstance(entry.get(key, 0), int):
+            refuse(f"{where}.{key}", "must be a number")
     if not isinstance(follows, bool):
         refuse(f"{where}.follow_redirects", "must be true or false")
     data: dict[str, Any] = {
@@ -59,23 +63,17 @@ def _typed_request(where: str, team: Team, entry: Mapping[str, Any]) -> dict[str
         "timeout_seconds": seconds,
         "follow_redirects": follows,
         "variables": read_pairs(f"{where}.variables", entry.get("variables")),
+        "max_response_mb": entry.get("max_response_mb"),
+        "retries": entry.get("retries"),
         "records_path": entry.get("records", ""),
         "mapping": _typed_mapping(f"{where}.mapping", entry.get("mapping")),
-        "write_mode": entry.get("write_mode", "replace"),
-        "key_fields": _key_fields(f"{where}.key", entry.get("key", [])),
         "table_name": entry.get("table", ""),
+        **typed_writing(where, entry),
         **_typed_pagination(f"{where}.pagination", entry.get("pagination")),
         **typed_body(where, entry),
     }
     data |= _typed_authorization(f"{where}.authorization", team, entry.get("authorization"))
     return data
-
-
-def _key_fields(where: str, given: object) -> list[str]:
-    names = given if isinstance(given, list) else [given]
-    if not all(isinstance(name, str) for name in names):
-        refuse(where, "must be the name of a column, or a list of such names")
-    return [str(name) for name in names]
 
 
 def _typed_mapping(where: str, given: object) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class Batch(models.Model):
     # How many it has, known once it is published: the rows of a table are never counted one by one.
     rows_count = models.PositiveIntegerField(default=0)
 
-    # The fields whose values the keys of its rows are made of; empty: they have none.
+    # The fields whose values the keys of its rows are made of: none, if they have no keys; the empty name
+    # alone, if all of a record is its key.
     keyed_by = models.JSONField(default=list)
     # Records that did not become rows, by the reason; see `Run.changes`.
     left_out = models.JSONField(default=dict)
@@ -111,12 +112,17 @@ class Row(models.Model):
     key = models.UUIDField(null=True, blank=True)
     # A digest of the data, to tell whether a record has changed without reading it.
     digest = models.BigIntegerField(null=True, blank=True)
+    # The batches that held earlier versions of it, the newest first, as ",12,7,3".
+    earlier = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - millions are left out
+    # The batch in which it was missed, and with which it goes if somebody says so.
+    missed_by = models.BigIntegerField(null=True, blank=True)
     objects = RowQuerySet.as_manager()
 
     class Meta:
         indexes = [
             models.Index(fields=["batch", "id", "superseded_in"], name="row_of_batch"),
             models.Index(fields=["key", "id"], condition=Q(key__isnull=False), name="row_by_key"),
+            models.Index(fields=["batch"], condition=Q(missed_by__isnull=False), name="row_missed"),
         ]
 
     def __str__(self) -> str:

@@ -121,9 +121,17 @@ class Run(models.Model):
     # What the mapping has found in the pages so far: fields that are new, values that did not fit.
     findings = models.JSONField(default=dict)
 
-    # What became of its records where they have keys: inserted, updated, unchanged; and those that did not
-    # become rows: duplicates, without_key.
+    # What became of its records: inserted, updated, unchanged; and those that did not become rows:
+    # duplicates, without_key. What became of other rows of its request: replaced; and of those that did not
+    # come any more: deleted, or held, which stay in the table until somebody says that they may go.
     changes = models.JSONField(default=dict)
+    # The batch that it published. The batch goes with its last row; rows remember its number.
+    batch_number = models.BigIntegerField(null=True, blank=True)
+    # Of a request that wants only new records: from which value on, and to which; see
+    # `watermarks.Progress.to_json`.
+    watermarks = models.JSONField(default=dict)
+    # Reset and import again: all records, in place of all rows that the request has brought so far.
+    is_reset = models.BooleanField(default=False, db_default=False)
 
     # Why the last attempt failed; gone when a later one succeeds.
     error_code = models.CharField(max_length=50, blank=True)
@@ -143,6 +151,9 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["team", "-due_at", "-id"], name="run_history"),
             models.Index(fields=["saved_request", "-due_at"], name="run_history_of_request"),
+            models.Index(
+                fields=["batch_number"], condition=Q(batch_number__isnull=False), name="run_of_batch"
+            ),
             models.Index(fields=["not_before"], condition=Q(state__in=UNFINISHED), name="run_unfinished"),
             models.Index(
                 fields=["saved_request"], condition=Q(state__in=UNFINISHED), name="run_unfinished_of_request"

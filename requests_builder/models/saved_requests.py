@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -52,8 +53,19 @@ class WriteMode(models.TextChoices):
     REPLACE = "replace", "Replace"
 
 
+class IfEmpty(models.TextChoices):
+    """What Replace does when no records come."""
+
+    REPLACE = "replace", "Replace with nothing"
+    KEEP = "keep", "Keep the rows of before"
+
+
 def no_pagination() -> dict[str, Any]:
     return {"kind": "none"}
+
+
+# What a copy does not take over.
+_OWN = frozenset({"id", "name", "version", "watermark", "created_by", "created_at", "updated_at"})
 
 
 def host_of(url: str) -> str:
@@ -122,6 +134,10 @@ class SavedRequest(models.Model):
 
     timeout_seconds = models.PositiveSmallIntegerField(default=30)
     follow_redirects = models.BooleanField(default=True)
+    # MiB of one answer; None: as much as the host of the product allows.
+    max_response_mb = models.PositiveSmallIntegerField(null=True, blank=True)
+    # How often a page is asked for again when the other side fails.
+    retries = models.PositiveSmallIntegerField(default=4)
 
     # A JMESPath to the records; empty: the answer itself.
     records_path = models.CharField(max_length=500, blank=True)
@@ -131,6 +147,19 @@ class SavedRequest(models.Model):
     write_mode = models.CharField(max_length=10, choices=WriteMode.choices, default=WriteMode.REPLACE)
     # Columns whose values together tell the records apart, for Append and Update.
     key_fields = models.JSONField(default=list, blank=True)
+    # Only new records, for Append and Update: a path in the record as it came to what grows with newer
+    # records, and the query parameter, if there is one, that asks for those from a value on. Empty: all.
+    newest_field = models.CharField(max_length=500, blank=True)
+    newest_parameter = models.CharField(max_length=200, blank=True)
+    # Taken from the newest value, to catch records that come late; whole minutes.
+    look_back = models.DurationField(default=timedelta(0))
+    # The newest value so far, as it came: a text or a number. None: nothing has come yet.
+    watermark = models.JSONField(null=True, default=None)
+    # Update: rows whose key does not come any more go; beyond so many percent only after a question.
+    delete_missing = models.BooleanField(default=False)
+    delete_missing_percent = models.PositiveSmallIntegerField(default=30)
+    # Replace: whether an answer without records counts.
+    if_empty = models.CharField(max_length=10, choices=IfEmpty.choices, default=IfEmpty.REPLACE)
     table = models.ForeignKey(
         Table, on_delete=models.SET_NULL, null=True, blank=True, related_name="saved_requests"
     )
@@ -217,7 +246,7 @@ class SavedRequest(models.Model):
         fields = {
             field.attname: getattr(self, field.attname)
             for field in self._meta.concrete_fields
-            if field.name not in ("id", "name", "version", "created_by", "created_at", "updated_at")
+            if field.name not in _OWN
         }
         copy = SavedRequest(**fields, name=name, created_by=user)
         # A file belongs to one request: what is removed from the one stays with the other.

@@ -42,4 +42,4 @@ def _end_of_one(page: Page) -> End:
     hint = suggest(page)
     if hint.confidence != Confidence.SURE:
         return End()
-    return End(f"Only the first page was read, because Pagination is None. {hint.why}")
+    return End(f"Only the first page was read, because Pagination is None. {hint.why}", is_complete=False)

@@ -1,9 +1,10 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -87,11 +88,16 @@ class Caller:
         # What its variables have made of it, its credential among it.
         self._filled = variables.Filled(rendering.RequestTemplate(saved_request.method, saved_request.url))
         self._budget = outbound.Budget(
-            total_seconds=saved_request.timeout_seconds, max_body_bytes=settings.RUN_MAX_PAGE_BYTES
+            total_seconds=saved_request.timeout_seconds, max_body_bytes=_most_bytes(saved_request)
         )
 
-    def first_request(self, strategy: pagination.Pagination) -> rendering.RenderedRequest:
-        """What a pull asks first, without its credential. Raises InvalidRequest and TokenUnavailable."""
+    def first_request(
+        self, strategy: pagination.Pagination, parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> rendering.RenderedRequest:
+        """What a pull asks first, with these query parameters and without its credential.
+
+        Raises InvalidRequest and TokenUnavailable.
+        """
         template = replace(
             template_of(self._saved_request), authorization=typed_authorization(self._saved_request)
         )
@@ -105,8 +111,10 @@ class Caller:
         self._keep_secret(secret.text for secret in filled.secrets)
         for seal in filled.seals:
             self._keep_secret((seal.number, seal.text))
-        unauthorized = replace(filled.template, authorization=rendering.NoAuthorization())
-        return strategy.first_request(rendering.render(unauthorized))
+        request = rendering.render(replace(filled.template, authorization=rendering.NoAuthorization()))
+        for name, value in parameters.items():
+            request = request.with_parameter(name, value)
+        return strategy.first_request(request)
 
     def send(self, request: rendering.RenderedRequest, early: Exchange | None = None) -> outbound.Answer:
         """The answer, whatever its status. Raises PullFailed and PullDelayed.
@@ -275,6 +283,11 @@ _MOVED = Problem(
     "address of the account. It begins anew with that; in the request builder, press Run again.",
     Mender.NOBODY,
 )
+
+
+def _most_bytes(saved_request: SavedRequest) -> int:
+    most: int = settings.RUN_MAX_PAGE_BYTES
+    return min(most, (saved_request.max_response_mb or most) * 2**20)
 
 
 def template_of(saved_request: SavedRequest, *, has_files: bool = True) -> rendering.RequestTemplate:

@@ -14,18 +14,19 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, Run, RunState, Table
-from requests_builder.runs import bell, calls
+from requests_builder.runs import bell, calls, newness
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, told
 
-# For one page: attempts that failed but might have gone well, and workers that died.
+# For one page: attempts that failed here but might have gone well, and workers that died.
 MOST_ATTEMPTS = 5
 MOST_DEATHS = 3
 FIRST_GAP = timedelta(seconds=10)
 LONGEST_GAP = timedelta(minutes=15)
+_LONGEST_REASON = 1_000
 # Longer than this, nobody may ask us to wait (Retry-After).
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -59,7 +60,7 @@ def _attempt(lease: Lease) -> RunState:
     except PullFailed as failure:
         return _fail(lease, failure.problem)
     except PullDelayed as delay:
-        return _postpone(lease, delay)
+        return _postpone(lease, delay, lease.run.saved_request.retries + 1)
     except LeaseLost:
         raise
     except HandedOver:
@@ -77,8 +78,8 @@ def _after(surprise: Exception, lease: Lease) -> RunState:
     if isinstance(surprise, OperationalError | InterfaceError):
         # A new connection may find the database back. If not, the lease runs out, which comes to the same.
         connection.close()
-        return _postpone(lease, PullDelayed(_DATABASE_LOST))
-    return _postpone(lease, PullDelayed(_MISTAKE))
+        return _postpone(lease, PullDelayed(_DATABASE_LOST), MOST_ATTEMPTS)
+    return _postpone(lease, PullDelayed(_MISTAKE), MOST_ATTEMPTS)
 
 
 def _has_lost_its_table(lease: Lease) -> bool:
@@ -112,7 +113,10 @@ class Pull:
         self._caller = calls.Caller(
             self._saved_request, door, lease.clock, lambda _: not lease.is_lost, run=lease.run
         )
-        self._first = self._caller.first_request(self._strategy)
+        self._newness = newness.progress(self._run)
+        self._first = self._caller.first_request(
+            self._strategy, newness.parameters(self._saved_request, self._newness)
+        )
         self._destination = destinations.of(self._saved_request)
         # Where an attempt was given up, the next one asks for its pages in turn.
         self._ahead = Ahead(self._caller, self._run.pk, is_on=not self._run.error_code)
@@ -152,11 +156,13 @@ class Pull:
             "rows": 0,
             "bytes_received": 0,
             "findings": {},
+            "watermarks": {},
         }
         with self._lease.writing(request_version=version, **nothing):
             self._destination.restart(self._run)
         for name, value in nothing.items():
             setattr(self._run, name, value)
+        self._newness = self._newness and self._newness.anew()
 
     def _page(self, checkpoint: Checkpoint) -> Checkpoint | None:
         """Ask for one page and store it with where to go on; None after the last."""
@@ -168,7 +174,12 @@ class Pull:
         if masking.is_echoed(answer.body, self._caller.secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
-        self._store(answer, self._mapping.rows(page), following)
+        if self._newness is None:
+            self._store(answer, [self._mapping.rows(page)], following)
+        else:
+            self._newness, taken = self._newness.after(page)
+            parts = [self._mapping.rows(some) for some in (taken.perhaps_known, taken.new)]
+            self._store(answer, parts, following)
         return following if isinstance(following, Checkpoint) else None
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
@@ -206,13 +217,19 @@ class Pull:
         return following
 
     def _store(
-        self, answer: outbound.Answer, page: mapping.Rows, following: Checkpoint | pagination.End
+        self,
+        answer: outbound.Answer,
+        parts: Sequence[mapping.Rows],
+        following: Checkpoint | pagination.End,
     ) -> None:
-        """In one transaction: the rows, the counts, and where to go on; after the last page, all is shown."""
+        """In one transaction: the rows, the counts, and where to go on; after the last page, all is shown.
+
+        Of several parts, the later ones hold what is certainly new.
+        """
         run, now = self._run, self._lease.clock()
         progress: dict[str, Any] = {
             "pages": run.pages + 1,
-            "rows": run.rows + len(page.rows),
+            "rows": run.rows + sum(len(part.rows) for part in parts),
             "bytes_received": run.bytes_received + answer.wire_bytes,
             # This attempt is the first one at the page that follows.
             "page_attempts": 1,
@@ -222,6 +239,8 @@ class Pull:
         seconds = 0 if isinstance(following, pagination.End) else following.seconds
         _check_budgets(progress["rows"], progress["bytes_received"], seconds)
         progress |= self._findings(is_whole=is_whole)
+        if self._newness is not None:
+            progress["watermarks"] = self._newness.to_json()
         where = (
             _ended(RunState.SUCCEEDED, now)
             if isinstance(following, pagination.End)
@@ -230,15 +249,22 @@ class Pull:
         with self._lease.writing(**progress, **where):
             if not self._is_begun:
                 self._destination.begin(run)
-            self._destination.write(page.rows, page.types)
+            for number, part in enumerate(parts):
+                self._destination.write(part.rows, part.types, is_new=number > 0)
             if isinstance(following, pagination.End):
-                remark = self._destination.publish(rows=progress["rows"], now=now)
-                # Why it ended, and what the destination has to say about what came.
-                reason = " ".join(filter(None, [following.reason, remark]))
-                Run.objects.filter(pk=run.pk).update(stop_reason=reason)
+                self._publish(following, progress["rows"], now)
         self._is_begun = True
         for name, value in progress.items():
             setattr(run, name, value)
+
+    def _publish(self, end: pagination.End, rows: int, now: datetime) -> None:
+        """Within the transaction of the last page."""
+        # Before the destination locks its table, as whoever deletes a table does.
+        said = newness.keep(self._run, self._newness) if self._newness else ""
+        remark = self._destination.publish(rows=rows, now=now, is_complete=end.is_complete)
+        # Why it ended, and what became of what came.
+        reason = " ".join(filter(None, [end.reason, remark, said]))
+        Run.objects.filter(pk=self._run.pk).update(stop_reason=reason[:_LONGEST_REASON])
 
     def _findings(self, *, is_whole: bool) -> dict[str, Any]:
         """What the mapping has found, if that is more than is stored; at the end also what to say of it."""
@@ -300,12 +326,13 @@ def _fail(lease: Lease, problem: Problem) -> RunState:
     return RunState.FAILED
 
 
-def _postpone(lease: Lease, delay: PullDelayed) -> RunState:
-    """Give the run back, to be tried again later: a row waits, no worker does."""
+def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
+    """Give the run back, to be tried again later, up to `most` times: a row waits, no worker does."""
     attempts, problem = lease.run.page_attempts, delay.problem
-    if attempts >= MOST_ATTEMPTS:
+    if attempts >= most:
         mender = Mender.PROVIDER if problem.mender == Mender.NOBODY else problem.mender
-        tried = f"{problem.sentence} It was tried {attempts} times; press Run now to try again."
+        times = "once" if attempts == 1 else f"{attempts} times"
+        tried = f"{problem.sentence} It was tried {times}; press Run now to try again."
         return _fail(lease, replace(problem, sentence=tried, mender=mender))
     not_before = lease.clock() + gap(attempts, delay.retry_after)
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}

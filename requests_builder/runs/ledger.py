@@ -55,15 +55,22 @@ DEAD_CONNECTION = "connection_needs_reauth"
 DEAD = "Its connection {connection} needs reconnecting."
 
 
-def request_run(saved_request: SavedRequest, *, user: User | None, now: datetime) -> Run:
-    """Run now, also while the schedule is paused. Pressed twice, it is the same run, until that has begun."""
-    run = saved_request.runs.filter(trigger=Trigger.MANUAL, state=RunState.QUEUED, attempts=0).first()
+def request_run(
+    saved_request: SavedRequest, *, user: User | None, now: datetime, is_reset: bool = False
+) -> Run:
+    """Run now, also while the schedule is paused. Pressed twice, it is the same run, until that has begun.
+
+    `is_reset`: all records are pulled, and take the place of all rows that the request has brought so far.
+    """
+    waiting = saved_request.runs.filter(trigger=Trigger.MANUAL, state=RunState.QUEUED, attempts=0)
+    run = waiting.filter(is_reset=is_reset).first()
     if run is None:
         run = Run.objects.create(
             team_id=saved_request.team_id,
             saved_request=saved_request,
             trigger=Trigger.MANUAL,
             requested_by=user,
+            is_reset=is_reset,
             due_at=now,
             not_before=now,
             rung_at=now,

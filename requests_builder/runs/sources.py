@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from datetime import datetime
 from uuid import UUID
 
-from requests_builder import variables
+from requests_builder import variables, watermarks
 from requests_builder.models import DecryptionFailed, Run, RunState, SavedRequest, Schedule, TeamVariable
 from requests_builder.variables.names import NAMESPACES
 
@@ -84,12 +84,16 @@ def _last_run(saved_request: SavedRequest, run: Run | None) -> dict[str, str | d
     last = succeeded.order_by("-due_at", "-id").first()
     if last is None or last.finished_at is None or last.started_at is None:
         return {}
-    return {
+    told: dict[str, str | datetime] = {
         "id": str(last.pk),
         "due_at": last.due_at,
         "started_at": last.started_at,
         "finished_at": last.finished_at,
     }
+    # Of requests that take only what is new.
+    if (reached := last.watermarks.get("to")) is not None:
+        told["watermark"] = watermarks.as_parameter(reached)
+    return told
 
 
 def _any_of(namespace: str, names: Set[str]) -> bool:

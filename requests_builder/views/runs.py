@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import TeamRequest, member_required
 from accounts.models import Role
-from requests_builder import runs
+from requests_builder import destinations, runs
 from requests_builder.models import RunState
 
 PAGE = 50
@@ -58,7 +58,13 @@ def run(request: TeamRequest, uuid: UUID) -> HttpResponse:
     )
     template = "requests_builder/run.html#outcome" if request.htmx else "requests_builder/run.html"
     can_edit = request.membership.is_at_least(Role.EDITOR)
-    return render(request, template, {"run": shown, "can_edit": can_edit})
+    context = {
+        "run": shown,
+        "can_edit": can_edit,
+        "counts": destinations.counts(shown.changes, shown.watermarks),
+        "has_held": bool(shown.changes.get("held")) and destinations.held(shown).exists(),
+    }
+    return render(request, template, context)
 
 
 @require_POST

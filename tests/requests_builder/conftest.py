@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from pytest_django.fixtures import Settings
+from pytest_httpserver import HTTPServer
 
 from accounts.models import Team
 from connections.models import Connection
 from demo_api.server import DemoServer
 from requests_builder import runs
-from requests_builder.models import AuthorizationKind, Run, SavedRequest, Table
+from requests_builder.models import AuthorizationKind, Run, SavedRequest, Table, WriteMode
 from tests import factories
 
 CONTACTS = "/api/open/contacts"
@@ -80,3 +82,27 @@ def executed(run: Run, now: datetime) -> Run:
 def pull(now: datetime) -> Callable[[SavedRequest], Run]:
     """Run a request now, as one worker does."""
     return lambda saved_request, at=now: executed(runs.request_run(saved_request, user=None, now=at), at)
+
+
+@pytest.fixture
+def answers(httpserver: HTTPServer, settings: Settings) -> Callable[[list[dict[str, Any]]], None]:
+    """Sets which records the API answers with from now on."""
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{httpserver.port}"]
+
+    def answer(records: list[dict[str, Any]]) -> None:
+        httpserver.clear()
+        httpserver.expect_request("/items").respond_with_json(records)
+
+    return answer
+
+
+@pytest.fixture
+def items(table: Table, httpserver: HTTPServer) -> SavedRequest:
+    """A request that updates its table by id."""
+    return factories.SavedRequestFactory(
+        team=table.team,
+        table=table,
+        url=f"http://127.0.0.1:{httpserver.port}/items",
+        write_mode=WriteMode.UPDATE,
+        key_fields=["id"],
+    )

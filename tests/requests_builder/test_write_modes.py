@@ -1,61 +1,17 @@
 """Update and Append by key: which records become new rows, which change one, and which are left out."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import transaction
-from pytest_django.fixtures import Settings
-from pytest_httpserver import HTTPServer
 
 from requests_builder import destinations, runs, tables
 from requests_builder.destinations import table as rows_of_table
-from requests_builder.models import Batch, Row, Run, RunState, SavedRequest, Table, WriteMode
+from requests_builder.models import Batch, Row, SavedRequest, Table, WriteMode
 from tests import factories
-from tests.requests_builder.conftest import executed
+from tests.requests_builder.writing import Answers, ran, shown
 
-Answers = Callable[[list[dict[str, Any]]], None]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def answers(httpserver: HTTPServer, settings: Settings) -> Answers:
-    """Sets what the API answers from now on."""
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{httpserver.port}"]
-
-    def answer(records: list[dict[str, Any]]) -> None:
-        httpserver.clear()
-        httpserver.expect_request("/items").respond_with_json(records)
-
-    return answer
-
-
-@pytest.fixture
-def items(table: Table, httpserver: HTTPServer) -> SavedRequest:
-    """A request that updates its table by id."""
-    return factories.SavedRequestFactory(
-        team=table.team,
-        table=table,
-        url=f"http://127.0.0.1:{httpserver.port}/items",
-        write_mode=WriteMode.UPDATE,
-        key_fields=["id"],
-    )
-
-
-def ran(saved_request: SavedRequest, now: datetime) -> Run:
-    run = executed(runs.request_run(saved_request, user=None, now=now), now)
-    assert run.state == RunState.SUCCEEDED, run.error
-    return run
-
-
-def shown(table: Table) -> list[dict[str, Any]]:
-    """The rows, as a reader of the whole table and one of its pages see them."""
-    found = list(tables.records(table))
-    page = tables.rows_page(Table.objects.get(pk=table.pk))
-    assert [row.data for row in page.rows] == found
-    assert page.total == len(found)
-    return found
 
 
 def test_update_changes_what_has_changed_and_rewrites_nothing_else(
