@@ -58,4 +58,5 @@ def test_the_pagination_that_the_first_answer_suggests_pulls_every_row(
 
     assert run.state == RunState.SUCCEEDED, run.error
     assert [row["id"] for row in tables.records(table)] == [item["id"] for item in ITEMS]
-    assert (run.stop_reason != "") is (shape.kind != "none")
+    assert run.stop_reason.endswith("Rows: 25 inserted.")
+    assert (run.stop_reason != "Rows: 25 inserted.") is (shape.kind != "none")
