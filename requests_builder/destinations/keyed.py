@@ -14,8 +14,10 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import Count, F
+from django.db.models import Count, Exists, F, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Cast, Concat, Left
 
+from requests_builder.destinations.versions import MAX_HISTORY
 from requests_builder.models import Batch, Row, SavedRequest, Table, WriteMode
 from requests_builder.models.rows import RowQuerySet
 
@@ -78,18 +80,54 @@ def batches_of(saved_request: SavedRequest) -> Any:
     return Batch.objects.visible().filter(table=saved_request.table_id, saved_request=saved_request)
 
 
-def end(old: RowQuerySet, table: Table, now: datetime) -> int:
-    """Take these rows out of the table with the publication that is being made; how many it were."""
-    counts = list(old.order_by().values_list("batch").annotate(Count("pk")))
+def compare_by_index() -> None:
+    """Have PostgreSQL compare by the index over keys, row by row, until the transaction ends.
+
+    Of rows that came a moment ago its statistics know nothing: it takes a batch of a million for one row, and
+    compares all of its rows with all others.
+    """
+    if connection.vendor == "postgresql":
+        plans = ("bitmapscan", "hashjoin", "material", "mergejoin", "seqscan")
+        settings = ", ".join(f"set_config('enable_{plan}', 'off', true)" for plan in plans)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {settings}")
+
+
+def of_same_key(batch: Batch) -> RowQuerySet:
+    """The rows of a batch with the key of an outer row: found by the key, and never by the batch."""
+    return Row.objects.alias(its=F("batch_id") + 0).filter(its=batch.pk, key=OuterRef("key"))
+
+
+def there() -> RowQuerySet:
+    """The rows that readers see, to be narrowed by key.
+
+    All else is looked up for each row that the index over keys has found: there is no plan that begins with
+    all batches, or with all rows that did not go.
+    """
+    batch = Batch.objects.visible().filter(pk=OuterRef("batch_id"))
+    rows = Row.objects.alias(went=F("superseded_in") + 0, seen=Subquery(batch.values("pk")[:1]))
+    return rows.filter(went=0, seen__isnull=False)
+
+
+def by_batch(rows: RowQuerySet) -> dict[int, int]:
+    """How many these are in each batch."""
+    return dict(rows.order_by().values_list("batch").annotate(Count("pk")))
+
+
+def end(old: RowQuerySet, counts: Mapping[int, int], table: Table, now: datetime) -> int:
+    """Take these rows out of the table with the publication that is being made; how many it were.
+
+    `counts` are those of `by_batch`.
+    """
     if not counts:
         return 0
-    Row.objects.filter(pk__in=old.values("pk")).update(superseded_in=table.publication)
-    for batch, count in counts:
+    old.update(superseded_in=table.publication)
+    for batch, count in counts.items():
         Batch.objects.filter(pk=batch, forget_at=None).update(
             forget_at=now + KEPT, forget_up_to=table.publication
         )
         Batch.objects.filter(pk=batch).update(rows_count=F("rows_count") - count)
-    return sum(count for _, count in counts)
+    return sum(counts.values())
 
 
 def forget(now: datetime, most: int) -> int:
@@ -98,7 +136,7 @@ def forget(now: datetime, most: int) -> int:
     for batch in Batch.objects.filter(forget_at__lte=now).select_related("table").order_by("forget_at")[:100]:
         gone = Row.objects.filter(batch=batch, superseded_in__gt=0, superseded_in__lte=batch.forget_up_to)
         while removed < most:
-            count, _ = Row.objects.filter(pk__in=gone.order_by("id").values("pk")[:AT_ONCE]).delete()
+            count = _remove(batch, list(gone.order_by("id").values_list("pk", flat=True)[:AT_ONCE]))
             removed += count
             if not count:
                 _look_again(batch, now)
@@ -111,6 +149,21 @@ def forget(now: datetime, most: int) -> int:
 def as_stored(key: UUID | None) -> str | UUID | None:
     """The key as the database takes it in a statement of our own."""
     return key.hex if key and connection.vendor == "sqlite" else key
+
+
+def _remove(batch: Batch, pks: list[int]) -> int:
+    """Remove these rows of the batch; those that took their place remember that they were there."""
+    with transaction.atomic():
+        compare_by_index()
+        removed = Row.objects.filter(pk__in=pks)
+        before = of_same_key(batch).filter(superseded_in__gt=0, id__lt=OuterRef("id"))
+        number = Cast("batch_id", TextField())
+        # Nothing before or after is "", as Concat takes it.
+        history = Concat(Value(","), number, "earlier", OuterRef("earlier"), output_field=TextField())
+        later = Row.objects.filter(Exists(before), key__in=removed.values("key"))
+        later.update(earlier=Subquery(before.values(history=Left(history, MAX_HISTORY))[:1]))
+        count, _ = removed.delete()
+    return count
 
 
 def _look_again(batch: Batch, now: datetime) -> None:

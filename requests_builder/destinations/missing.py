@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, Sum
 
 from accounts import audit
 from accounts.models import User, Verb
@@ -24,16 +24,17 @@ def settle(
     they are only marked: then it is `held`. What a run has brought that began later stays.
     """
     before = keyed.batches_of(saved_request).filter(pk__lt=batch.pk, keyed_by=batch.keyed_by)
-    came = Row.objects.filter(batch=batch, key=OuterRef("key"))
+    came = keyed.of_same_key(batch)
     gone = Row.objects.current().filter(~Exists(came), batch__in=before, key__isnull=False)
-    count, all_rows = gone.count(), before.aggregate(it=Sum("rows_count"))["it"] or 0
+    counts = keyed.by_batch(gone)
+    count, all_rows = sum(counts.values()), before.aggregate(it=Sum("rows_count"))["it"] or 0
     if not count:
         return {"deleted": 0}
     is_much = count >= HELD_FROM and count * 100 > all_rows * saved_request.delete_missing_percent
     if is_much or not rows:
-        Row.objects.filter(pk__in=gone.values("pk")).update(missed_by=batch.pk)
+        gone.update(missed_by=batch.pk)
         return {"deleted": 0, "held": count}
-    return {"deleted": keyed.end(gone, table, now)}
+    return {"deleted": keyed.end(gone, counts, table, now)}
 
 
 def unmark(saved_request: SavedRequest) -> None:
@@ -57,9 +58,10 @@ def delete_held(run: Run, *, user: User | None, now: datetime) -> int:
         rows = held(run)
         if table is None or not rows.exists():
             return 0
+        keyed.compare_by_index()
         table.publication += 1
         table.save(update_fields=["publication"])
-        count = keyed.end(rows, table, now)
+        count = keyed.end(rows, keyed.by_batch(rows), table, now)
         # Nobody else writes this run any more, and the lock on the table keeps a second click waiting.
         changes = Run.objects.values_list("changes", flat=True).get(pk=run.pk)
         changes = changes | {"deleted": changes.get("deleted", 0) + count}

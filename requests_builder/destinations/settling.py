@@ -7,13 +7,10 @@ touches rows of the same request only: keys of another request are other keys.
 
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
-from django.db.models.functions import Cast, Concat, Left
+from django.db.models import Exists, OuterRef, Q
 
 from requests_builder.destinations import keyed, missing
-from requests_builder.destinations.versions import MAX_HISTORY
 from requests_builder.models import Batch, Row, SavedRequest, Table, WriteMode
-from requests_builder.models.rows import RowQuerySet
 
 
 def settle(
@@ -24,7 +21,7 @@ def settle(
     `rows` have come; `is_complete`: they are all that there are.
     """
     ours = Row.objects.filter(batch=batch)
-    there = Row.objects.visible().filter(key=OuterRef("key"))
+    there = keyed.there().filter(key=OuterRef("key"))
     if saved_request.write_mode != WriteMode.UPDATE:
         duplicates = _delete_twins(batch)
         # Without a digest a row is certainly new: nothing that it looks like is the same record.
@@ -37,9 +34,9 @@ def settle(
     # What a run has brought that began later is newer, and stays.
     same = there.filter(Q(digest=OuterRef("digest")) | Q(batch_id__gt=batch.pk))
     unchanged, _ = ours.filter(Exists(same)).delete()
-    updated = keyed.end(Row.objects.visible().filter(key__in=ours.values("key")), table, now)
-    if updated:
-        _remember(ours, table)
+    # In, and not Exists: SQLite would look at every row there is.
+    old = keyed.there().filter(key__in=ours.values("key"))
+    updated = keyed.end(old, keyed.by_batch(old), table, now)
     inserted = rows - duplicates - unchanged - updated
     counted = {"inserted": inserted, "updated": updated, "unchanged": unchanged, "duplicates": duplicates}
     return counted | gone
@@ -48,7 +45,7 @@ def settle(
 def settle_alone(batch: Batch, rows: int) -> dict[str, int]:
     """Compare the batch, which takes the place of all before it, with what later runs have brought."""
     duplicates = _delete_twins(batch, keeps_last=True)
-    newer = Row.objects.visible().filter(key=OuterRef("key"), batch_id__gt=batch.pk)
+    newer = keyed.there().filter(key=OuterRef("key"), batch_id__gt=batch.pk)
     known, _ = Row.objects.filter(Exists(newer), batch=batch).delete()
     return {"inserted": rows - duplicates - known, "duplicates": duplicates + known}
 
@@ -58,18 +55,7 @@ def _delete_twins(batch: Batch, *, keeps_last: bool = False) -> int:
     if batch.keyed_by == keyed.WHOLE:
         # Two equal records are two: nothing says that they are one.
         return 0
-    twin = Row.objects.filter(batch=batch, key=OuterRef("key"))
+    twin = keyed.of_same_key(batch)
     other = twin.filter(id__gt=OuterRef("id")) if keeps_last else twin.filter(id__lt=OuterRef("id"))
     gone, _ = Row.objects.filter(Exists(other), batch=batch).delete()
     return gone
-
-
-def _remember(ours: RowQuerySet, table: Table) -> None:
-    """Write into the rows which batches held the versions that they take the place of."""
-    before = Row.objects.filter(key=OuterRef("key"), superseded_in=table.publication)
-    number = Cast("batch_id", TextField())
-    # Nothing before that is "", as Concat takes it.
-    history = Concat(Value(","), number, F("earlier"), output_field=TextField())
-    ours.filter(Exists(before)).update(
-        earlier=Subquery(before.values(history=Left(history, MAX_HISTORY))[:1])
-    )

@@ -119,6 +119,7 @@ class TableDestination:
         """Compare with what is there; what became of the records, counted."""
         lacking = batch.left_out.get("without_key", 0)
         came = batch.rows_count - lacking
+        keyed.compare_by_index()
         if self._is_reset:
             changes = settling.settle_alone(batch, came)
         else:

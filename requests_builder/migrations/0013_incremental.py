@@ -99,5 +99,13 @@ class Migration(migrations.Migration):
             model_name='run',
             index=models.Index(condition=models.Q(('batch_number__isnull', False)), fields=['batch_number'], name='run_of_batch'),
         ),
+        migrations.RemoveIndex(
+            model_name='row',
+            name='row_by_key',
+        ),
+        migrations.AddIndex(
+            model_name='row',
+            index=models.Index(condition=models.Q(('key__isnull', False)), fields=['key', 'batch', 'id'], name='row_by_key'),
+        ),
         migrations.RunPython(number_batches, migrations.RunPython.noop),
     ]

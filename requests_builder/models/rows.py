@@ -121,7 +121,7 @@ class Row(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["batch", "id", "superseded_in"], name="row_of_batch"),
-            models.Index(fields=["key", "id"], condition=Q(key__isnull=False), name="row_by_key"),
+            models.Index(fields=["key", "batch", "id"], condition=Q(key__isnull=False), name="row_by_key"),
             models.Index(fields=["batch"], condition=Q(missed_by__isnull=False), name="row_missed"),
         ]
 

@@ -411,13 +411,24 @@ def test_a_row_knows_which_runs_have_touched_it_also_when_its_versions_are_gone(
 
 
 def test_a_long_history_is_cut_at_a_whole_number(items: SavedRequest, now: datetime) -> None:
-    fields = {"team": items.team, "saved_request": items, "trigger": "manual"}
-    run = Run.objects.create(**fields, due_at=now, not_before=now, batch_number=1234567)
     batch = Batch.objects.create(table=items.table, saved_request=items)
-    history = (",1234567" * 26)[:200]
-    for cut in (history, f",9{history}"[:200]):
-        versions = destinations.versions_of(Row(batch=batch, data={}, earlier=cut))
-        assert [version.run for version in versions if version.run] == [run] * 24
+    numbers = [7_000_000 - number for number in range(26)]
+    history = "".join(f",{number}" for number in numbers)
+    Run.objects.bulk_create(
+        Run(
+            team=items.team,
+            saved_request=items,
+            trigger="manual",
+            due_at=now,
+            not_before=now,
+            batch_number=number,
+        )
+        for number in [*numbers, 700_000, 70, 9]
+    )
+    for begins in ("", ",9"):
+        row = Row(batch=batch, data={}, earlier=(begins + history)[:200])
+        found = [version.run.batch_number for version in destinations.versions_of(row) if version.run]
+        assert found == [*numbers[:24], *([9] if begins else [])]
 
 
 # How often a page is tried, and how large it may be
