@@ -40,8 +40,4 @@ class Migration(migrations.Migration):
             name='next_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('not_before', None), ('state', 'queued')), fields=['schedule', 'trigger', 'due_at'], name='run_in_line'),
-        ),
     ]
