@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Min, Q
 
 from accounts.models import Team, User
 from connections.encryption import EncryptedTextField
@@ -55,15 +55,20 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Those that wait until the ones before them are finished."""
         return self.filter(state=RunState.QUEUED, not_before=None)
 
-    def first_in_line(self) -> "RunQuerySet":
-        """Of each line the one whose turn it is: nothing before it is unfinished."""
-        line = Run.objects.unfinished().filter(
-            saved_request=OuterRef("saved_request"),
-            schedule=OuterRef("schedule"),
-            trigger=OuterRef("trigger"),
-        )
-        before = Q(not_before__isnull=False) | Q(due_at__lt=OuterRef("due_at"))
-        return self.in_line().exclude(Exists(line.filter(before)))
+    def first_in_line(self) -> list[uuid.UUID]:
+        """The ids of those whose turn it is: of each line the first, if nothing of the line is under way."""
+        lines = self.in_line().order_by().values_list("schedule", "trigger").annotate(first=Min("due_at"))
+        if not (firsts := {(schedule, trigger): due_at for schedule, trigger, due_at in lines}):
+            return []
+        begun = self.unfinished().filter(schedule__isnull=False, not_before__isnull=False).order_by()
+        for line in begun.values_list("schedule", "trigger"):
+            firsts.pop(line, None)
+        found = self.in_line().filter(due_at__in=set(firsts.values())).order_by("due_at")
+        return [
+            pk
+            for pk, schedule, trigger, due_at in found.values_list("pk", "schedule", "trigger", "due_at")
+            if firsts.get((schedule, trigger)) == due_at
+        ]
 
     def unheard(self, now: datetime, patience: timedelta) -> "RunQuerySet":
         """Claimable, and whoever was told about them lately has not begun; the oldest first.
@@ -155,6 +160,11 @@ class Run(models.Model):
                 fields=["batch_number"], condition=Q(batch_number__isnull=False), name="run_of_batch"
             ),
             models.Index(fields=["not_before"], condition=Q(state__in=UNFINISHED), name="run_unfinished"),
+            models.Index(
+                fields=["schedule", "trigger", "due_at"],
+                condition=Q(state=RunState.QUEUED, not_before=None),
+                name="run_in_line",
+            ),
             models.Index(
                 fields=["saved_request"], condition=Q(state__in=UNFINISHED), name="run_unfinished_of_request"
             ),

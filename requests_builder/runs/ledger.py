@@ -3,15 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from connections.models import Connection, ConnectionState
 from requests_builder import schedules
-from requests_builder.destinations import table
+from requests_builder.destinations import table as rows_of_tables
 from requests_builder.models import (
     AuthorizationKind,
     CatchUp,
@@ -39,6 +40,7 @@ ON_TIME = timedelta(minutes=10)
 # A worker that was told about a run has begun by now, or has not heard.
 PATIENCE = timedelta(seconds=10)
 RECOVERED_AT_ONCE = 200
+CALLED_UP_AT_ONCE = 200
 SWEPT_AT_ONCE = 20_000
 
 AWAY = "No scheduler was running when it was due."
@@ -101,7 +103,7 @@ def start_due_runs(now: datetime) -> list[UUID]:
 def _call_up(now: datetime) -> list[UUID]:
     """Let those begin whose turn it is in their line."""
     called = []
-    for pk in Run.objects.first_in_line().values_list("pk", flat=True)[:RECOVERED_AT_ONCE]:
+    for pk in Run.objects.first_in_line()[:CALLED_UP_AT_ONCE]:
         # Another scheduler may have seen the same one.
         called += [pk] * Run.objects.in_line().filter(pk=pk).update(not_before=now, rung_at=now)
     return called
@@ -140,9 +142,28 @@ def write_down(due: Sequence[Schedule], now: datetime, *, was_paused: bool = Fal
             break
     # A due time that has its row already keeps it.
     Run.objects.bulk_create(written, batch_size=500, ignore_conflicts=True)
-    Schedule.objects.bulk_update(moved, ["next_at", "is_paused"], batch_size=100)
+    _store_where_they_stand(moved)
     begun = [run.pk for run in written if run.rung_at]
     return list(Run.objects.filter(pk__in=begun).order_by("due_at").values_list("pk", flat=True))
+
+
+def _store_where_they_stand(moved: Sequence[Schedule]) -> None:
+    """One plain statement: what `bulk_update` composes takes longer than all else that a tick does."""
+    names = ("next_at", "is_paused", "id")
+    fields: list[Any] = [Schedule._meta.get_field(name) for name in names]
+    values = [
+        [field.get_db_prep_save(getattr(schedule, field.attname), connection) for field in fields]
+        for schedule in moved
+    ]
+    table, *columns = (
+        connection.ops.quote_name(name) for name in (Schedule._meta.db_table, *(f.column for f in fields))
+    )
+    next_at, is_paused, key = columns
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET {next_at} = %s, {is_paused} = %s WHERE {key} = %s",  # noqa: S608 - our own names
+            values,
+        )
 
 
 def _moved_on(schedule: Schedule, now: datetime, lines: _Lines, *, was_paused: bool) -> list[Run]:
@@ -202,8 +223,8 @@ def _to_run(
     schedule: Schedule, due: list[datetime], now: datetime, lines: _Lines, *, is_backlog: bool
 ) -> list[Run]:
     """Rows for what is to run: at once, in line, or not because of what stands in the way."""
-    if connection := dead_connection(schedule.saved_request):
-        reason = DEAD.format(connection=connection.name)
+    if dead := dead_connection(schedule.saved_request):
+        reason = DEAD.format(connection=dead.name)
         return [
             _row(schedule, moment, RunState.SKIPPED, reason, finished_at=now, error_code=DEAD_CONNECTION)
             for moment in due
@@ -227,10 +248,10 @@ def _to_run(
 
 def dead_connection(saved_request: SavedRequest) -> Connection | None:
     """Its connection, if nothing but a person can bring that back to life."""
-    connection = saved_request.connection
-    if connection is None or saved_request.authorization_kind != AuthorizationKind.OAUTH:
+    used = saved_request.connection
+    if used is None or saved_request.authorization_kind != AuthorizationKind.OAUTH:
         return None
-    return connection if connection.state == ConnectionState.NEEDS_REAUTH else None
+    return used if used.state == ConnectionState.NEEDS_REAUTH else None
 
 
 def _row(
@@ -282,4 +303,4 @@ def recover_runs(now: datetime) -> list[UUID]:
 
 def sweep(now: datetime) -> int:
     """Remove some of the rows that nobody will see again: of failed runs, and of replaced ones."""
-    return table.sweep(now, SWEPT_AT_ONCE)
+    return rows_of_tables.sweep(now, SWEPT_AT_ONCE)

@@ -166,6 +166,10 @@ def test_the_same_file_again_changes_nothing(now: datetime) -> None:
         {"timeout_seconds": "60", "follow_redirects": "false", "records": "' data '", "write_mode": "append"},
         {"schedule": "{weekly: mon, at: '06:00', timezone: Europe/Berlin}"},
         {"schedule": "{every: 60 min, paused: true}"},
+        {"schedule": "{weekdays: '06:00', catch_up: all, overlap: queue}"},
+        {"schedule": "{weekly: [monday, fri], at: '06:00', start: 2026-12-01, end: 2026-12-24 18:00:00}"},
+        {"schedule": "{monthly: 31, at: '06:00', short_months: skip, start: '2026-12-01 06:00'}"},
+        {"schedule": "{monthly: last, at: '06:00', catch_up: skip}"},
         {"name": "'  Contacts '"},
     ],
     ids=lambda lines: next(iter(lines), "plain"),
@@ -205,6 +209,17 @@ def test_what_the_file_does_not_name_is_left_alone(now: datetime) -> None:
     applied(ACME.replace("schedule:", "#"), now)
 
     assert everything() == before
+
+
+def test_a_change_of_policy_is_a_change_of_the_schedule_and_moves_no_due_time(now: datetime) -> None:
+    applied(ACME, now)
+    text = ACME.replace("5 minutes}", "5 minutes, catch_up: all, overlap: queue}")
+
+    assert applied(text, now + timedelta(minutes=1))[-1] == "request Contacts: changed schedule"
+
+    schedule = Schedule.objects.get()
+    assert (schedule.catch_up, schedule.overlap) == ("all", "queue")
+    assert schedule.next_at == now + timedelta(minutes=5)
 
 
 def test_a_schedule_that_is_null_is_taken_off(now: datetime) -> None:
@@ -425,6 +440,22 @@ def test_how_long_a_token_lives_may_come_from_a_variable(now: datetime) -> None:
         ),
         (with_request(schedule="{}"), "requests[0] (Contacts).schedule: A schedule needs exactly one of"),
         (with_request(schedule="hourly"), "requests[0] (Contacts).schedule: A schedule is a mapping"),
+        (
+            with_request(schedule="{every: 5 minutes, catch_up: sometimes}"),
+            "schedule.catch_up: must be one of skip, latest, all",
+        ),
+        (
+            with_request(schedule="{every: 5 minutes, overlap: [queue]}"),
+            "schedule.overlap: must be one of skip, queue",
+        ),
+        (
+            with_request(schedule="{monthly: 32, at: '06:00'}"),
+            "schedule.monthly: Write the day as a number from 1 to 31, or last.",
+        ),
+        (
+            with_request(schedule="{daily: '06:00', start: soon}"),
+            "schedule.start: Write a day, or a day and a time",
+        ),
         (
             with_request(schedule="{every: 5 minutes, paused: maybe}"),
             "schedule.paused: must be true or false.",

@@ -189,9 +189,9 @@ def test_two_schedulers_call_up_the_next_in_line_once(scheduled: Scheduled, now:
     later = now + timedelta(minutes=22)
     runs.start_due_runs(later)
     finish(schedule)
-    waiting = Run.objects.first_in_line().get()
+    [waiting] = Run.objects.first_in_line()
 
-    assert runs.start_due_runs(later) == [waiting.pk]
+    assert runs.start_due_runs(later) == [waiting]
     assert runs.start_due_runs(later) == []
     assert len(begun(schedule)) == 1
 
