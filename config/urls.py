@@ -13,6 +13,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", healthz),
     path("admin/", admin.site.urls),

@@ -93,6 +93,9 @@ def why_no_redis() -> str | None:
 # Fixtures through which a test, or a process of its own, reaches the database.
 REACHES_DATABASE = frozenset({"db", "transactional_db", "database_url", "processes", "callers", "product"})
 
+# Fixtures that start processes once for all tests of a file.
+SHARED_PROCESSES = frozenset({"processes", "callers", "product"})
+
 PARTS: dict[str, Callable[[], str | None]] = {
     "browser": why_no_browser,
     "node": why_no_node,
@@ -121,6 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to the other lane what belongs there: to SQLite most browsers, and what no database changes."""
+    keep_together(items)
     if not is_postgres_lane():
         elsewhere = [item for item in items if item.get_closest_marker("postgres_lane")]
     elif os.environ.get("LANE"):
@@ -129,6 +133,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
+
+
+def keep_together(items: list[pytest.Item]) -> None:
+    """Let tests of a file that share processes follow one another: each start costs seconds of both cores.
+
+    Journeys see to that themselves.
+    """
+    for item in items:
+        is_journey = Path(__file__).parent / "journeys" in item.path.parents
+        shares = not SHARED_PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
+        if shares and not is_journey and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def is_for_sqlite_lane(item: pytest.Item) -> bool:

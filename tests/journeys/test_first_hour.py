@@ -71,11 +71,12 @@ def test_a_newcomer_gets_from_the_setup_link_to_a_scheduled_oauth_pull(
 
     page.get_by_role("button", name="Run now").click()
     expect(page.locator("[data-run-state=succeeded]")).to_be_visible()
-    expect(page.get_by_text("2,340")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="2,340")).to_be_visible()
     album.take(page, "run")
     page.get_by_role("link", name="Open table").click()
     expect(page.get_by_text("2,340 rows")).to_be_visible()
     album.take(page, "table")
+    page.locator("summary", has_text="Download").click()
     with page.expect_download() as downloaded:
         page.get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(downloaded.value.path().read_text())))
