@@ -1,0 +1,84 @@
+"""`make chaos`: scheduled pulls while workers are killed, the broker is emptied and the database restarted.
+
+    python -m tests.chaos [--database sqlite|postgres] [--due 5000] [--minutes 10] [--kills 300] [--seed N]
+
+Each request is due each minute, for so many minutes from now; `--backlog` adds due times of the past, and
+with `--minutes 0` these are all. Ends with a report, and with status 1 if anything is lost, doubled, or seen
+by halves. Everything is on this machine, and in a temporary folder.
+"""
+
+import argparse
+import os
+import random
+import secrets
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests import lanes
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="postgres")
+    parser.add_argument("--due", type=int, default=5_000, help="due times in all, at least")
+    parser.add_argument("--minutes", type=int, default=10, help="for so long new ones come up")
+    parser.add_argument(
+        "--backlog", type=int, default=0, help="due times of each request that lie in the past"
+    )
+    parser.add_argument("--seconds", type=float, default=0, help="how long things are broken, at least")
+    parser.add_argument("--kills", type=int, default=300, help="workers killed")
+    parser.add_argument("--stalls", type=int, default=4, help="workers stopped for longer than their leases")
+    parser.add_argument("--wipes", type=int, default=3, help="how often the broker is emptied")
+    parser.add_argument("--restarts", type=int, default=5, help="how often PostgreSQL is restarted")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--schedulers", type=int, default=3)
+    parser.add_argument("--patience", type=float, default=300, help="seconds for the rest to be done")
+    parser.add_argument("--seed", type=int, default=None)
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if options.seed is None:
+        options.seed = secrets.randbelow(1_000_000)
+    print(f"chaos on {options.database}, seed {options.seed}", flush=True)
+    from tests.chaos.fleet import Cluster, why_no_cluster
+    from tests.chaos.source import Source
+    from tests.product import Broker
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        cluster = None
+        if options.database == "postgres":
+            if reason := why_no_cluster():
+                sys.exit(f"No chaos on PostgreSQL here: {reason}.")
+            cluster = stack.enter_context(Cluster())
+        broker = stack.enter_context(Broker())
+        source = Source(latency=0.01)
+        # Before Django is set up, in us as in all that we start.
+        os.environ |= {
+            **lanes.NEUTRAL,
+            "BROKER_URL": broker.url,
+            "DATABASE_URL": cluster.url if cluster else "",
+            "DATA_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "OUTBOUND_ALLOW": f"127.0.0.1:{source.port}",
+            # What is due in the same minute begins all through it.
+            "SCHEDULE_SPREAD_SECONDS": "50" if options.minutes else str(round(options.seconds / 2)),
+            "WORKER_THREADS": "8",
+        }
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+
+        from tests.chaos.trial import Trial
+
+        return Trial(options, random.Random(options.seed), source, broker, cluster, folder).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

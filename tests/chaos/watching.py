@@ -1,0 +1,147 @@
+"""Who looks on: a reader of the tables, and a watch on the runs that killed workers held."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import connection
+
+from requests_builder import tables
+from requests_builder.models import Run, RunState, WriteMode
+from tests.chaos import source
+from tests.chaos.world import Target, interruptible
+
+READS_PER_SECOND = 20
+LOOKS_PER_SECOND = 4
+
+
+def complaint(target: Target, rows: Sequence[dict[str, Any]]) -> str:
+    """What is wrong with the rows of a table, whichever pulls it shows; empty if nothing is."""
+    versions: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        versions.setdefault(row["version"], []).append(row)
+    if len(versions) > 1 and target.mode != WriteMode.APPEND:
+        counts = {version: len(found) for version, found in versions.items()}
+        return f"table {target.number} ({target.mode}) shows rows of several pulls: {counts}"
+    for version, found in versions.items():
+        if source.digest(found) != source.digest(source.whole(target.number, version)):
+            return f"table {target.number} ({target.mode}) shows {len(found)} of {target.rows} rows"
+    return ""
+
+
+class _Thread:
+    """Something that is done again and again beside the chaos."""
+
+    def __init__(self, per_second: float) -> None:
+        self._pause = 1 / per_second
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._go, daemon=True, name=type(self).__name__)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._thread.join(30)
+
+    def _go(self) -> None:
+        try:
+            while not self._is_over.is_set():
+                began = time.monotonic()
+                with interruptible():
+                    self.look()
+                self._is_over.wait(max(0.0, self._pause - (time.monotonic() - began)))
+        finally:
+            connection.close()
+
+    def look(self) -> None:
+        raise NotImplementedError
+
+
+class Reader(_Thread):
+    """Reads one table after the other, as a person or a feed does, and never sees half of a pull."""
+
+    def __init__(self, targets: Sequence[Target], seed: int) -> None:
+        super().__init__(READS_PER_SECOND)
+        self._targets = targets
+        self._chance = random.Random(seed)
+        self.reads = self.filled = 0
+        self.complaints: list[str] = []
+
+    def look(self) -> None:
+        target = self._chance.choice(self._targets)
+        rows = list(tables.records(target.table))
+        self.reads += 1
+        self.filled += bool(rows)
+        if found := complaint(target, rows):
+            self.complaints.append(found)
+
+
+class Resumption(_Thread):
+    """Measures how long the runs of a killed worker lie there until somebody writes to them again."""
+
+    def __init__(self) -> None:
+        super().__init__(LOOKS_PER_SECOND)
+        self._lock = threading.Lock()
+        # By run: when its worker was killed, and how it was left.
+        self._left: dict[UUID, tuple[float, int, int, datetime | None]] = {}
+        self.seconds: list[float] = []
+
+    def killed(self, at: float) -> None:
+        """A worker was killed: any run that is held now may have been its."""
+        with interruptible():
+            for pk, *how in self._held():
+                with self._lock:
+                    self._left.setdefault(pk, (at, *how))
+
+    def look(self) -> None:
+        with self._lock:
+            left = dict(self._left)
+        if not left:
+            return
+        found = {pk: how for pk, *how in self._states(list(left))}
+        for pk, (at, *before) in left.items():
+            state, *now = found.get(pk, [None, *before])
+            if now[0] != before[0]:
+                # Taken over: who was killed held it.
+                self.seconds.append(time.monotonic() - at)
+            elif now == before and state == RunState.RUNNING:
+                continue
+            # Otherwise it went on with the same fence: it was another worker's.
+            with self._lock:
+                self._left.pop(pk, None)
+
+    @property
+    def unresumed(self) -> int:
+        with self._lock:
+            return len(self._left)
+
+    def _held(self) -> list[Any]:
+        held = Run.objects.filter(state=RunState.RUNNING)
+        return list(held.values_list("pk", "fence", "pages", "leased_until"))
+
+    def _states(self, pks: list[UUID]) -> list[Any]:
+        return list(
+            Run.objects.filter(pk__in=pks).values_list("pk", "state", "fence", "pages", "leased_until")
+        )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that so large a share of them does not exceed; 0 of none."""
+    if not values:
+        return 0.0
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def counted(values: Sequence[str]) -> str:
+    """How often each occurs, for people."""
+    return ", ".join(f"{count:,} {value}" for value, count in Counter(values).most_common())
