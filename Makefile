@@ -1,6 +1,6 @@
 # What there is to do with a checkout. Needs Python 3.11 or newer; the rest is made in .venv.
 
-.PHONY: run test check bench screenshots oauth-table lock css
+.PHONY: run test check bench chaos screenshots oauth-table lock css
 
 # The whole product on this machine: http://localhost:8000, or as .env says. Ctrl-C stops it.
 run:
@@ -19,6 +19,13 @@ check:
 bench:
 	@bin/environment dev
 	@.venv/bin/python -m bench
+
+# Scheduled pulls while everything beneath them breaks, for ten minutes on each database; needs Linux, and
+# PostgreSQL's programs for the second. CHAOS="--seed 5 --minutes 3 --kills 90": see tests/chaos/__main__.py.
+chaos:
+	@bin/environment dev
+	@.venv/bin/python -m tests.chaos --database sqlite $(CHAOS)
+	@.venv/bin/python -m tests.chaos --database postgres $(CHAOS)
 
 # The journeys in a real browser, with a picture of each step in screenshots/.
 screenshots:

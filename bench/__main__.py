@@ -7,14 +7,15 @@ import statistics
 import sys
 from contextlib import ExitStack
 
-from bench import pulls, table_page
-from bench.processes import figures, prepared, process
+from bench import lateness, many, pulls, table_page
+from bench.processes import figures, prepared, process, verdict
 from bench.tokens import BARE_THREADS
 from tests import lanes
 from tests.product import free_port, own_database
 
 KINDS = ("bare", "product")
 OF_BARE = 0.6
+SMALL_PULLS = 6_000
 
 
 def main() -> None:
@@ -28,6 +29,8 @@ def main() -> None:
             databases["PostgreSQL"] = stack.enter_context(own_database())
         pulls.measure(databases, port, records, rounds)
         pulls.measure_waiting("", port)
+        many.measure(databases, SMALL_PULLS, rounds)
+        lateness.measure(databases)
         port = free_port()
         stack.enter_context(process("bench.tokens", port))
         print(f"\n{tokens:,} tokens that run out in the same minute, medians of {rounds} rounds")
@@ -52,7 +55,7 @@ def measure_refreshes(name: str, database_url: str, port: int, rounds: int, toke
         label = f"refresh over {name}, {'the product' if kind == 'product' else 'a bare loop'}"
         speed, ratio = tokens / seconds[kind], seconds["bare"] / seconds[kind]
         print(f"{label:34}{seconds[kind]:11.2f}{speed:11,.0f}{cpu:9.1f}{ratio:9.2f}")
-    pulls.verdict("of the bare loop", seconds["bare"] / seconds["product"], OF_BARE)
+    verdict("of the bare loop", seconds["bare"] / seconds["product"], OF_BARE)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m bench.api PORT RECORDS
 
 `GET /items?page=N` answers 100 records of about 1 KB, nested, and `meta.total_pages`; with `&latency=20`
-20 ms later.
+20 ms later. `GET /small` answers a single small record, likewise with a latency.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 
 PER_PAGE = 100
 _TARGET = re.compile(rb"GET /items\?(?:[^ ]*&)?page=(\d+)")
+SMALL = {"data": [{"id": 1, "status": "paid", "amount": 37.5, "email": "person1@example.org"}]}
 _LATENCY = re.compile(rb"GET [^ ]*[?&]latency=(\d+)")
 
 
@@ -46,9 +47,16 @@ def pages(records: int) -> list[bytes]:
         first = (page - 1) * PER_PAGE + 1
         data = [record(number) for number in range(first, min(first + PER_PAGE, records + 1))]
         body = json.dumps({"data": data, "meta": {"page": page, "total_pages": total}}).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        responses.append(head.encode() + body)
+        responses.append(response(body))
     return responses
+
+
+def response(body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+_SMALL = response(json.dumps(SMALL).encode())
 
 
 class Api(asyncio.Protocol):
@@ -62,9 +70,12 @@ class Api(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        found = _TARGET.match(data)
-        page = int(found[1]) if found else 1
-        answer = self.responses[min(page, len(self.responses)) - 1]
+        if data.startswith(b"GET /small"):
+            answer = _SMALL
+        else:
+            found = _TARGET.match(data)
+            page = int(found[1]) if found else 1
+            answer = self.responses[min(page, len(self.responses)) - 1]
         if latency := _LATENCY.match(data):
             asyncio.get_running_loop().call_later(int(latency[1]) / 1000, self.transport.write, answer)
         else:
@@ -73,7 +84,9 @@ class Api(asyncio.Protocol):
 
 async def serve(port: int, records: int) -> None:
     responses = pages(records)
-    server = await asyncio.get_running_loop().create_server(lambda: Api(responses), "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Api(responses), "127.0.0.1", port, backlog=512
+    )
     print("ready", flush=True)
     await server.serve_forever()
 

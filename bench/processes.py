@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,3 +58,23 @@ def process(module: str, *arguments: int) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+@contextmanager
+def background(environment: Mapping[str, str], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A worker or a scheduler as a process, killed at the end."""
+    command = [sys.executable, "-m", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def verdict(what: str, found: float, goal: float, *, is_limit: bool = False) -> None:
+    """Print a figure beside its goal: at least that much, or, for a limit, at most."""
+    is_held = found <= goal if is_limit else found >= goal
+    bound = "at most" if is_limit else "at least"
+    print(f"{'':34}{found:.3g} {what}; goal: {bound} {goal:g}{'' if is_held else ' - MISSED'}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import peers
-from bench.processes import Figures, figures, prepared
+from bench.processes import Figures, figures, prepared, verdict
 
 KINDS = ("bare", "product")
 LABELS = {"bare": "a bare loop", "product": "the product", "dlt": "dlt"}
@@ -69,13 +69,6 @@ def measure_waiting(database_url: str, port: int) -> None:
             )
             label, ratio = f"{latency} ms, {pages} pages", in_turn / ahead
             print(f"{label:34}{in_turn:11.2f}{ahead:11.2f}{ratio:9.1f}" + (f", goal {goal}" if goal else ""))
-
-
-def verdict(what: str, found: float, goal: float, *, is_limit: bool = False) -> None:
-    """Print a figure beside its goal: at least that much, or, for a limit, at most."""
-    is_held = found <= goal if is_limit else found >= goal
-    bound = "at most" if is_limit else "at least"
-    print(f"{'':34}{found:.3g} {what}; goal: {bound} {goal:g}{'' if is_held else ' - MISSED'}")
 
 
 def _medians(results: Mapping[str, list[Figures]], of: Callable[[Figures], float]) -> dict[str, float]:

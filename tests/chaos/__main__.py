@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--schedulers", type=int, default=3)
     parser.add_argument("--patience", type=float, default=300, help="seconds for the rest to be done")
+    parser.add_argument("--resumed-within", type=float, default=30, help="seconds after a kill, at p99")
     parser.add_argument("--seed", type=int, default=None)
     return parser.parse_args()
 

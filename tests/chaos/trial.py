@@ -33,7 +33,6 @@ COMES_SOON = 8.0
 # Longer than a lease: whoever was stopped comes back to runs that are others' now.
 STALL = 20.0
 SCHEDULER_STALL = 300.0
-RESUMED_WITHIN = 30.0
 
 
 @dataclass(order=True)
@@ -220,7 +219,7 @@ class Trial:
 
     def _too_slow(self) -> list[str]:
         p99 = percentile(self._resumption.seconds, 0.99)
-        found = [f"Runs were resumed after {p99:.1f} s at p99."] if p99 > RESUMED_WITHIN else []
+        found = [f"Runs were resumed after {p99:.1f} s at p99."] if p99 > self._options.resumed_within else []
         if self._resumption.unresumed:
             found.append(f"{self._resumption.unresumed} runs were not seen to be resumed.")
         return found
