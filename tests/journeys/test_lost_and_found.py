@@ -44,7 +44,7 @@ requests:
     page.get_by_role("main").get_by_role("link", name="Contacts").click()
     page.get_by_role("button", name="Run now").click()
     assert provider.wait_until_held(PATIENCE / 1000)
-    expect(page.get_by_text("8 pages and 40 rows so far…")).to_be_visible()
+    expect(page.get_by_text("8 pages, 40 rows and")).to_be_visible()
     album.take(page, "under way")
 
     pid = product.kill("worker")

@@ -123,7 +123,7 @@ def pull(page: Page) -> None:
     page.get_by_role("button", name="Run now").click()
     page.wait_for_url(lambda url: "/runs/" in url and url != here)
     expect(page.locator("[data-run-state=succeeded]")).to_be_visible()
-    expect(page.get_by_text("1,230")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="1,230")).to_be_visible()
 
 
 def calls(oidc: OidcProvider, grant_type: str) -> list[dict[str, Any]]:

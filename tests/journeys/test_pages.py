@@ -214,6 +214,8 @@ def inspect(page: Page, name: str, album: Album, looks: Sequence[str] = EVERY_LO
         width, height = SIZES[size]
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": height})
+        # What has been scrolled under the bar at the top of a phone is no small target.
+        page.evaluate("scrollTo(0, 0)")
         where = f"{name} {look}"
         album.take(page, where)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where

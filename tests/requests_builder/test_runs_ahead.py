@@ -80,7 +80,7 @@ def test_a_long_pull_from_afar_asks_for_pages_ahead_and_takes_them_in_turn(
     run = pull(items)
 
     assert (run.state, run.pages) == (RunState.SUCCEEDED, PAGES)
-    assert api.most_at_once == 8
+    assert 4 < api.most_at_once <= 8
     assert api.asked == each_once(PAGES), "none beyond the end that was known"
     assert ids(table) == all_ids(PAGES)
 
@@ -93,7 +93,7 @@ def test_pages_in_the_body_of_a_query_are_asked_for_ahead_and_those_of_a_post_in
     items.method = "QUERY"
     items.save()
     pull(items)
-    assert api.most_at_once == 8
+    assert 4 < api.most_at_once <= 8
 
     api.begin_anew()
     items.method = "POST"
