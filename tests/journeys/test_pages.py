@@ -107,6 +107,7 @@ def test_every_page_is_accessible_and_fits_when_a_team_is_at_work(
         "requests/variable": re.compile(r"variables/[0-9a-f-]{36}/$"),
         "connection": re.compile(r"connections/[0-9a-f-]{36}/$"),
         "run": re.compile(r"runs/[0-9a-f-]{36}/$"),
+        "schedule": re.compile(r"schedules/[0-9a-f-]{36}/$"),
         "table": re.compile(r"tables/[0-9a-f-]{36}/$"),
     }.items():
         if isinstance(found, str):
@@ -119,6 +120,7 @@ def test_every_page_is_accessible_and_fits_when_a_team_is_at_work(
             "requests/variable": ("delete/",),
             "request": ("schedule/", "schedule/delete/", "delete/"),
             "connection": ("edit/", "preset/", "delete/"),
+            "schedule": ("backfill/",),
             "table": ("?q=nowhere", "runs/", "feeds/", "delete/"),
         }.get(name, ()):
             page.goto(url + more)
