@@ -34,10 +34,12 @@ def settle(
     # What a run has brought that began later is newer, and stays.
     same = there.filter(Q(digest=OuterRef("digest")) | Q(batch_id__gt=batch.pk))
     unchanged, _ = ours.filter(Exists(same)).delete()
-    # In, and not Exists: SQLite would look at every row there is.
-    old = keyed.there().filter(key__in=ours.values("key"))
-    updated = keyed.end(old, keyed.by_batch(old), table, now)
-    inserted = rows - duplicates - unchanged - updated
+    left = rows - duplicates - unchanged
+    # In, and not Exists, for SQLite would look at every row there is; with their number, from which
+    # PostgreSQL learns how few they may be.
+    old = keyed.there().filter(key__in=ours.values("key")[:left])
+    updated = keyed.end(old, keyed.by_batch(old), table, now) if left else 0
+    inserted = left - updated
     counted = {"inserted": inserted, "updated": updated, "unchanged": unchanged, "duplicates": duplicates}
     return counted | gone
 
