@@ -15,7 +15,7 @@ from tests.product import free_port, own_database
 
 KINDS = ("bare", "product")
 OF_BARE = 0.6
-SMALL_PULLS = 6_000
+SMALL_PULLS = 1_000
 
 
 def main() -> None:
