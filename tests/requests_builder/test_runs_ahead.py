@@ -154,6 +154,8 @@ def test_with_a_cursor_the_next_request_leaves_before_the_page_is_written(
         connection.close()
 
     api.on_arrival = look
+    # To write a page takes longer than to look how many are written.
+    api.padding = "x" * 500_000
 
     run = pull(items)
 
