@@ -5,6 +5,7 @@ authenticated beside it names table, column and primary key, so that a value cop
 column does not decrypt. `ENCRYPTION_KEYS` is a ring: its first key encrypts, every key of it decrypts.
 """
 
+import functools
 import os
 from typing import Any
 
@@ -24,6 +25,10 @@ class DecryptionFailed(Exception):
 
     Nothing is written back; the right key makes it readable again.
     """
+
+
+# One for each key of the ring: to set one up takes longer than to encrypt a token with it.
+_cipher = functools.lru_cache(maxsize=16)(AESGCM)
 
 
 class Sealed(bytes):
@@ -46,7 +51,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
         number, key = next(iter(settings.ENCRYPTION_KEYS.items()))
         header = _VERSION + number.to_bytes(2, "big")
         nonce = os.urandom(_NONCE_LENGTH)
-        return Sealed(header + nonce + AESGCM(key).encrypt(nonce, text.encode(), self._bound_to(header, pk)))
+        return Sealed(header + nonce + _cipher(key).encrypt(nonce, text.encode(), self._bound_to(header, pk)))
 
     def unseal(self, pk: object, sealed: bytes) -> str:
         """Decrypt what this column of the row `pk` holds. Raises DecryptionFailed."""
@@ -58,7 +63,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
             )
         try:
             ciphertext = sealed[_HEADER_LENGTH + _NONCE_LENGTH :]
-            return AESGCM(key).decrypt(nonce, ciphertext, self._bound_to(header, pk)).decode()
+            return _cipher(key).decrypt(nonce, ciphertext, self._bound_to(header, pk)).decode()
         except InvalidTag:
             raise DecryptionFailed(
                 f"{self._column} of {pk} was not encrypted for this place with this key"

@@ -5,7 +5,7 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
@@ -49,13 +49,18 @@ def masked(request: RenderedRequest, secrets: Iterable[str]) -> PrintedRequest:
     return PrintedRequest(request.method, _masked_url(request.url, known), headers, body)
 
 
-def is_echoed(body: bytes, secrets: Iterable[str]) -> bool:
-    """Whether an answer repeats a secret that was sent, or may do so.
+def forms_of(secrets: Iterable[str]) -> tuple[bytes, ...]:
+    """How these secrets may stand in an answer, for `is_echoed`: one that holds another is found with it."""
+    forms = {form.encode("utf-8", "replace") for secret in _long(secrets) for form in _forms(secret)}
+    return tuple(form for form in forms if not any(other in form for other in forms if other is not form))
+
+
+def is_echoed(body: bytes, forms: Collection[bytes]) -> bool:
+    """Whether an answer repeats a secret that was sent, in one of its forms, or may do so.
 
     In JSON it does in any form that `masked` knows. Any other answer may, because XML, CSV and UTF-16 write a
     text in too many ways to search for each; so may JSON that escapes characters of ASCII.
     """
-    forms = {form.encode("utf-8", "replace") for secret in _long(secrets) for form in _forms(secret)}
     if not forms:
         return False
     begin = body[:_BEGIN].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -64,9 +69,7 @@ def is_echoed(body: bytes, secrets: Iterable[str]) -> bool:
     # Most bodies have no escape at all, and a single byte is found ten times faster than four.
     if b"\\" in body and b"\\u00" in body:
         return True
-    # Where one form is a part of another, it is found with it.
-    parts = [form for form in forms if not any(other in form for other in forms if other is not form)]
-    return any(part in body for part in parts)
+    return any(form in body for form in forms)
 
 
 def concealed(value: Any, secrets: Iterable[str]) -> Any:

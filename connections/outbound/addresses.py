@@ -4,6 +4,7 @@ There is one parser. What it returns is what is checked, shown, and sent, so tha
 odd URL can differ.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,10 +104,7 @@ class Origin:
     @property
     def address(self) -> Address | None:
         """The address, when the host is one written out."""
-        try:
-            return ip_address(self.host)
-        except ValueError:
-            return None
+        return _written_out(self.host)
 
     @property
     def authority(self) -> str:
@@ -268,6 +266,16 @@ def _named(character: str) -> str:
     }.get(character, f"the control character U+{ord(character):04X}")
 
 
+@functools.lru_cache(maxsize=1_024)
+def _written_out(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+# A pull asks the same host thousands of times. What is refused is not remembered.
+@functools.lru_cache(maxsize=1_024)
 def _split_authority(authority: str) -> tuple[str, int | None]:
     if "@" in authority:
         raise _invalid(

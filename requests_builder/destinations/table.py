@@ -24,6 +24,8 @@ REMOVED_AT_ONCE = 2_000
 REMOVED_BY_A_RUN = 20_000
 # Whoever began to read a batch before it was superseded reads it to the end.
 SUPERSEDED_ARE_KEPT = timedelta(minutes=10)
+# As COPY reads text (PostgreSQL's manual, COPY, Text Format).
+_NULL = "\\N"
 _NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -194,28 +196,32 @@ def insert(
     `keys` are key and digest of each, where they have any.
     """
     columns = "batch_id, data, key, digest" if keys is not None else "batch_id, data"
-    texts = _as_json(page)
+    documents = _as_json(page)
     table = Row._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
-                copy.write(_for_copy(batch_id, texts, keys))
+                copy.write(_for_copy(batch_id, documents, keys))
             return
         rows = [
-            (batch_id, text, *key) for text, key in zip(texts, keys or itertools.repeat(()), strict=False)
+            (batch_id, document.decode(), *key)
+            for document, key in zip(documents, keys or itertools.repeat(()), strict=False)
         ]
         places = ", ".join(["%s"] * (columns.count(",") + 1))
         statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608 - our own names
         cursor.executemany(statement, rows)
 
 
-def _for_copy(batch_id: int, texts: Sequence[str], keys: Sequence[tuple[object, ...]] | None) -> str:
+def _for_copy(batch_id: int, documents: Sequence[bytes], keys: Sequence[tuple[object, ...]] | None) -> bytes:
     """The rows as COPY reads text. JSON has no raw tabs and line breaks, so only a backslash is escaped."""
-    lines = [f"{batch_id}\t" + text.replace("\\", "\\\\") for text in texts]
+    begin, escaped = b"%d\t" % batch_id, [document.replace(b"\\", b"\\\\") for document in documents]
+    ends = [b"\n"] * len(escaped)
     if keys is not None:
-        ends = ("\t".join("\\N" if value is None else str(value) for value in key) for key in keys)
-        lines = [f"{line}\t{end}" for line, end in zip(lines, ends, strict=True)]
-    return "\n".join([*lines, ""])
+        ends = [
+            "".join(f"\t{_NULL if value is None else value}" for value in key).encode() + b"\n"
+            for key in keys
+        ]
+    return b"".join([begin + document + end for document, end in zip(escaped, ends, strict=True)])
 
 
 def remove(batch: Batch, most: int) -> int:
@@ -260,9 +266,9 @@ def _show_columns(table: Table, batch: Batch) -> None:
         table.save(update_fields=["columns", "column_types"])
 
 
-def _as_json(page: Sequence[Mapping[str, Any]]) -> list[str]:
+def _as_json(page: Sequence[Mapping[str, Any]]) -> list[bytes]:
     try:
-        return [orjson.dumps(record).decode() for record in page]
+        return [orjson.dumps(record) for record in page]
     except TypeError:
         # Integers beyond 64 bits, which orjson does not write.
-        return [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in page]
+        return [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in page]

@@ -5,6 +5,7 @@ and lone surrogates, which PostgreSQL cannot store, become U+FFFD; what is no nu
 1e999) is refused.
 """
 
+import itertools
 import json
 import math
 from typing import Any, Never
@@ -21,6 +22,7 @@ _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _NINETEEN_DIGITS = b"0" * 19
 _FOUR_DIGITS = b"0" * 4
 _CONTAINERS = frozenset({dict, list})
+_is_container = _CONTAINERS.__contains__
 _UNKNOWN = object()
 
 
@@ -92,13 +94,10 @@ def check_depth(document: Any) -> None:
     """Raises UnreadableAnswer if the document is nested too deeply."""
     level = [document] if type(document) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
-        # Exact types, because this runs over every value of every page.
-        level = [
-            value
-            for container in level
-            for value in (container.values() if type(container) is dict else container)
-            if type(value) in _CONTAINERS
-        ]
+        # Exact types, and no Python of ours for each value: this runs over all of them, on every page.
+        inner = [container.values() if type(container) is dict else container for container in level]
+        values = list(itertools.chain.from_iterable(inner))
+        level = list(itertools.compress(values, map(_is_container, map(type, values))))
         if not level:
             return
     raise too_deep()

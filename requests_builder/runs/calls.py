@@ -11,7 +11,7 @@ from django.conf import settings
 
 from connections import grants, outbound
 from connections.models import Connection
-from requests_builder import pagination, reading, records, rendering, variables
+from requests_builder import masking, pagination, reading, records, rendering, variables
 from requests_builder.models import AuthorizationKind, BodyKind, Mender, Run, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
@@ -60,8 +60,9 @@ class Exchange:
 class Caller:
     """Sends the requests of one saved request, each with a credential that is good at that moment.
 
-    Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown, `calls` how often
-    something left, and `was_renewed` whether a refused token was renewed meanwhile. `watch` is the door's.
+    Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown (and
+    `forms_of_secrets` how that may stand in an answer), `calls` how often something left, and `was_renewed`
+    whether a refused token was renewed meanwhile. `watch` is the door's.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Caller:
     ) -> None:
         self.sent: rendering.RenderedRequest | None = None
         self.secrets: tuple[str, ...] = ()
+        self.forms_of_secrets: tuple[bytes, ...] = ()
         self.calls = 0
         self.was_renewed = False
         self._watch = watch
@@ -216,6 +218,7 @@ class Caller:
         """Have these masked wherever something of the request or its answers is shown."""
         if not (secrets := {text for text in texts if text}) <= set(self.secrets):
             self.secrets = tuple(secrets.union(self.secrets))
+            self.forms_of_secrets = masking.forms_of(self.secrets)
 
     def _authorization(self, url: str) -> rendering.Authorization:
         if self._saved_request.authorization_kind == AuthorizationKind.OAUTH:

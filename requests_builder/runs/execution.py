@@ -171,7 +171,7 @@ class Pull:
         answer, document = self._fetch(checkpoint)
         page = calls.records_in(answer, document, self._saved_request.records_path)
         following = self._following(checkpoint, answer, document, page, began)
-        if masking.is_echoed(answer.body, self._caller.secrets):
+        if masking.is_echoed(answer.body, self._caller.forms_of_secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
         if self._newness is None:

@@ -112,7 +112,7 @@ def _concealed(shown: Preview, answer: outbound.Answer, caller: calls.Caller) ->
     """Without credentials that the API has repeated: who may use one may not see it."""
     secrets = caller.secrets
     shown = replace(shown, headers=masking.concealed(shown.headers, secrets))
-    if not masking.is_echoed(answer.body, secrets):
+    if not masking.is_echoed(answer.body, caller.forms_of_secrets):
         return shown
     if shown.binary:
         return replace(shown, body=masking.concealed_bytes(answer.body, secrets))
