@@ -22,6 +22,7 @@ _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _NINETEEN_DIGITS = b"0" * 19
 _FOUR_DIGITS = b"0" * 4
 _CONTAINERS = frozenset({dict, list})
+_DICTS = frozenset({dict})
 _is_container = _CONTAINERS.__contains__
 _UNKNOWN = object()
 
@@ -95,7 +96,10 @@ def check_depth(document: Any) -> None:
     level = [document] if type(document) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
         # Exact types, and no Python of ours for each value: this runs over all of them, on every page.
-        inner = [container.values() if type(container) is dict else container for container in level]
+        if _DICTS.issuperset(map(type, level)):
+            inner = map(dict.values, level)
+        else:
+            inner = [container.values() if type(container) is dict else container for container in level]
         values = list(itertools.chain.from_iterable(inner))
         level = list(itertools.compress(values, map(_is_container, map(type, values))))
         if not level:
