@@ -132,7 +132,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     else:
         return
     config.hook.pytest_deselected(items=elsewhere)
-    items[:] = [item for item in items if item not in elsewhere]
+    left = set(elsewhere)
+    items[:] = [item for item in items if item not in left]
 
 
 def keep_together(items: list[pytest.Item]) -> None:
@@ -140,8 +141,9 @@ def keep_together(items: list[pytest.Item]) -> None:
 
     Journeys see to that themselves.
     """
+    journeys = Path(__file__).parent / "journeys"
     for item in items:
-        is_journey = Path(__file__).parent / "journeys" in item.path.parents
+        is_journey = item.path.parent == journeys
         shares = not SHARED_PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
         if shares and not is_journey and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.name))

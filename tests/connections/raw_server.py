@@ -3,7 +3,9 @@
 import contextlib
 import socket
 import ssl
+import struct
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Self
 
@@ -144,3 +146,20 @@ def redirect(location: str, status: int = 302, body: bytes = b"") -> bytes:
     """An answer that redirects."""
     head = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+def gzip_bomb(megabytes: int, filling: bytes = b"\0") -> bytes:
+    """So many megabytes of one byte as one gzip member, packed a thousand times (RFC 1952).
+
+    A megabyte is packed once and repeated: after a full flush deflate refers to nothing before it.
+    """
+    block = filling * 2**20
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(megabytes):
+        checksum = zlib.crc32(block, checksum)
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    return (
+        head + packed * megabytes + packer.flush() + struct.pack("<LL", checksum, megabytes * 2**20 % 2**32)
+    )

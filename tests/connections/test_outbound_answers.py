@@ -10,7 +10,15 @@ from collections.abc import Callable
 import pytest
 
 from connections.outbound import Budget, Door, Interrupted, OutboundError, Unusable
-from tests.connections.raw_server import Peer, RawServer, answering, answering_once, ok, redirect
+from tests.connections.raw_server import (
+    Peer,
+    RawServer,
+    answering,
+    answering_once,
+    gzip_bomb,
+    ok,
+    redirect,
+)
 
 HASTY = Budget(total_seconds=0.5)
 TEXT = b'{"rows": [1, 2, 3]}' * 5_000
@@ -227,7 +235,7 @@ def test_a_refused_answer_frees_its_connection_at_once() -> None:
     with RawServer(script) as server, Door(server.allow) as door:
         with pytest.raises(Unusable) as failure:
             door.send("GET", server.url, budget=SMALL)
-        assert has_gone.wait(5)
+        assert has_gone.wait(30)
     assert failure.value.code == "too_large"
 
 
@@ -266,8 +274,7 @@ def test_received_bytes_have_a_limit_of_their_own() -> None:
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
     """A hundred megabytes of nothing as one gzip member of less than half a megabyte."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return b"".join(packer.compress(bytes(2**20)) for _ in range(100)) + packer.flush()
+    return gzip_bomb(100)
 
 
 def peak_of(call: Callable[[], object]) -> int:
@@ -301,7 +308,7 @@ def test_the_body_of_a_redirect_is_neither_unpacked_nor_waited_for(bomb: bytes) 
             peer.send(ok())
         else:
             peer.send(redirect("/next\r\nContent-Encoding: gzip", 302, bomb)[:100_000])
-            peer.pause(10)
+            peer.pause(60)
 
     with RawServer(script) as server, Door(server.allow) as door:
         assert peak_of(call) < 2 * 2**20
@@ -311,9 +318,9 @@ def test_the_body_of_a_redirect_is_neither_unpacked_nor_waited_for(bomb: bytes) 
 def test_many_tiny_gzip_members_cost_little_time() -> None:
     body = gzip.compress(b"x") * 60_000
     with RawServer(answering_once(ok(body, "Content-Encoding: gzip"))) as server, Door(server.allow) as door:
-        began = time.monotonic()
+        began = time.process_time()
         assert door.send("GET", server.url).body == b"x" * 60_000
-        assert time.monotonic() - began < 8
+        assert time.process_time() - began < 8
 
 
 def drip(data: bytes, seconds: float = 0.1) -> Callable[[Peer], None]:
@@ -332,7 +339,7 @@ def pause_after(data: bytes) -> Callable[[Peer], None]:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(data)
-        peer.pause(10)
+        peer.pause(60)
 
     return script
 
@@ -376,14 +383,14 @@ def test_a_slow_answer_ends_with_the_total_deadline(case: str) -> None:
             door.send("GET", server.url, budget=HASTY, follow_redirects=True)
         assert failure.value.code == "deadline"
         assert failure.value.is_transient
-        assert 0.4 < time.monotonic() - began < 5
+        assert 0.4 < time.monotonic() - began < 30
 
 
 def test_a_server_that_reads_slowly_ends_with_the_deadline_too() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(ok())
-        peer.pause(10)
+        peer.pause(60)
 
     with RawServer(script) as server, Door(server.allow) as door:
         door.send("GET", server.url)
@@ -391,7 +398,7 @@ def test_a_server_that_reads_slowly_ends_with_the_deadline_too() -> None:
         with pytest.raises(Interrupted) as failure:
             door.send("POST", server.url, body=b"x" * 50_000_000, budget=HASTY)
         assert failure.value.code == "deadline"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_the_deadline_counts_over_all_redirects() -> None:
@@ -405,7 +412,7 @@ def test_the_deadline_counts_over_all_redirects() -> None:
         with pytest.raises(OutboundError) as failure:
             door.send("GET", server.url, budget=HASTY, follow_redirects=True)
         assert failure.value.code == "deadline"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_bytes_behind_an_answer_are_not_taken_for_the_next_one() -> None:

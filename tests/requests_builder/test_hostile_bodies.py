@@ -21,7 +21,7 @@ from tests import factories
 from tests.connections.raw_server import RawServer
 from tests.requests_builder import hostile
 from tests.requests_builder.conftest import executed
-from tests.requests_builder.hostile import HOSTILE, Hostile, bomb, endless, gzipped, says
+from tests.requests_builder.hostile import HOSTILE, Hostile, bombing, endless, says
 from tests.requests_builder.pages import text
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_a_number_beyond_a_double_is_exact_wherever_it_is_shown(
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (gzipped(bomb(1024)), "too_large"),
+        (bombing(1024), "too_large"),
         (endless(b'["', b"x" * 65_000), "too_large"),
         (endless(b"[", b'{"id":1},' * 5_000), "too_large"),
         (says(hostile.deep(1_000_000, "[", "]")), "too_deep"),
