@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Role, Team, User
 from tests import factories
 
-pytest_plugins = ["tests.lanes", "tests.requirements"]
+pytest_plugins = ["tests.lanes", "tests.databases", "tests.requirements"]
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -30,7 +30,8 @@ import psycopg
 import redis
 
 from config import broker
-from tests import lanes
+from tests import databases, lanes
+from tests.commands import Commands
 
 ROOT = Path(__file__).resolve().parent.parent
 # Seconds; a start takes six on an idle machine with two cores.
@@ -39,7 +40,8 @@ START_TIMEOUT = 180.0
 
 class Product:
     """A running product. Arguments that are not given follow the lane: SQLite and the embedded broker, or
-    a PostgreSQL database and a Redis database of our own. `environment` adds to what it is told."""
+    a PostgreSQL database and a Redis database of our own. `environment` adds to what it is told. Unless it
+    `is_new`, it finds a database that is migrated already: nobody has to wait for that."""
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Product:
         broker_url: str | None = None,
         environment: dict[str, str] | None = None,
         has_demo: bool = True,
+        is_new: bool = False,
     ) -> None:
         self.data_dir = Path(tempfile.mkdtemp(prefix="product-"))
         self.port = free_port()
@@ -57,10 +60,13 @@ class Product:
         self.setup_link: str | None = None
         self.output: list[str] = []
         self._process: subprocess.Popen[str] | None = None
+        self._commands: Commands | None = None
         self._database = self._broker = None
         if database_url is None and lanes.is_postgres_lane():
-            self._database = own_database()
+            self._database = own_database() if is_new else databases.copy()
             database_url = self._database.__enter__()
+        elif database_url is None and not is_new:
+            databases.copy_to_file(self.data_dir / "connector.sqlite3")
         if broker_url is None and lanes.is_postgres_lane() and not lanes.why_no_redis():
             self._broker = own_redis_database()
             broker_url = self._broker.__enter__()
@@ -87,6 +93,8 @@ class Product:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._commands:
+            self._commands.close()
         for own in (self._database, self._broker):
             if own:
                 own.__exit__(None, None, None)
@@ -146,20 +154,13 @@ class Product:
         pids: dict[str, int] = json.loads((self.data_dir / "processes.json").read_text())
         return pids
 
-    def manage(self, *arguments: str, timeout: float = 60) -> str:
+    def manage(self, *arguments: str, timeout: float = START_TIMEOUT) -> str:
         """Run a management command on this product's data; what it prints."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        if self._commands is None:
+            self._commands = Commands(self.environment)
+        status, output, errors = self._commands.run(arguments, timeout)
+        assert status == 0, output + errors
+        return output
 
     def log(self, name: str) -> str:
         """What a process has written so far."""
@@ -192,7 +193,7 @@ class Broker:
         """Start it, empty: it keeps nothing on disk."""
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([broker.find_server(), *options], stdout=subprocess.DEVNULL)
-        wait_until(self._answers, 10)
+        wait_until(self._answers, 30)
 
     def stop(self) -> None:
         """Kill it; what it held is lost."""

@@ -138,15 +138,15 @@ together = pytest.mark.xdist_group("supervisor")
 
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
-    with Product() as product:
+    with Product(is_new=True) as product:
         yield product
 
 
 @together
 @pytest.mark.slow
 def test_when_it_says_ready_everything_answers(product: Product) -> None:
-    assert requests.get(f"{product.base_url}/healthz", timeout=5).text == "ok"
-    assert requests.get(product.demo_url, timeout=5).ok
+    assert requests.get(f"{product.base_url}/healthz", timeout=30).text == "ok"
+    assert requests.get(product.demo_url, timeout=30).ok
     assert product.pids().keys() >= {"supervisor", "web", "worker", "beat", "demo"}
     assert len(set(product.pids().values())) == len(product.pids())
     assert product.text().count("/setup/") == 1
@@ -180,7 +180,7 @@ def test_a_second_one_on_the_same_data_says_so_and_ends(product: Product) -> Non
 def test_a_dead_process_is_started_again_and_said_so(product: Product, name: str) -> None:
     pid = product.kill(name)
     product.wait_for_another(name, pid)
-    wait_until(lambda: f"{name} was ended by SIGKILL; starting it again" in product.text(), 5)
+    wait_until(lambda: f"{name} was ended by SIGKILL; starting it again" in product.text(), 30)
     assert not is_running(pid)
 
 
@@ -189,11 +189,11 @@ def test_a_dead_process_is_started_again_and_said_so(product: Product, name: str
 def test_a_killed_supervisor_leaves_no_process_and_the_next_start_takes_over(product: Product) -> None:
     left = [*product.pids().values(), *children_of(product.pids()["web"])]
     product.stop(signal.SIGKILL)
-    wait_until(lambda: not any(is_running(pid) for pid in left), 5)
+    wait_until(lambda: not any(is_running(pid) for pid in left), 30)
 
     product.start()
 
-    assert requests.get(f"{product.base_url}/healthz", timeout=5).text == "ok"
+    assert requests.get(f"{product.base_url}/healthz", timeout=30).text == "ok"
 
 
 @together

@@ -5,17 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.conf import settings as django_settings
 
 from demo_api.server import DemoServer
+from tests import databases
 
 ROOT = Path(__file__).parents[2]
 # Seconds after which others may take over what a process was at.
@@ -23,23 +21,10 @@ EXPIRED_LEASE = 21
 
 
 @pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty database: a SQLite file, or one on the PostgreSQL server of the settings."""
-    used = django_settings.DATABASES["default"]
-    if used["ENGINE"].endswith("sqlite3"):
-        yield f"sqlite:///{tmp_path_factory.mktemp('contention') / 'database.sqlite3'}"
-        return
-    import psycopg
-
-    name = f"contention_{uuid.uuid4().hex}"
-    server = {key.lower(): used[key] or None for key in ("HOST", "PORT", "USER", "PASSWORD")}
-    with psycopg.connect(dbname="postgres", autocommit=True, **server) as database:
-        database.execute(f'CREATE DATABASE "{name}"')
-        try:
-            login = ":".join(quote(used[key], safe="") for key in ("USER", "PASSWORD") if used[key])
-            yield f"postgres://{login}@{used['HOST']}:{used['PORT'] or 5432}/{name}"
-        finally:
-            database.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def database_url() -> Iterator[str]:
+    """A migrated, empty database: a SQLite file, or one on the PostgreSQL server of the settings."""
+    with databases.copy() as url:
+        yield url
 
 
 class Caller:
@@ -117,7 +102,6 @@ def processes(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
             "REFRESHES_PER_SECOND": "1000",
         }
     )
-    kept.free().begin("migrate").answers()
     yield kept
     for caller in kept.processes:
         caller.kill()

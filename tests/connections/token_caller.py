@@ -20,12 +20,6 @@ def say(**values: object) -> None:
     print(json.dumps(values), flush=True)
 
 
-def migrate() -> None:
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-
-
 def moment(is_real: bool) -> datetime:
     """Noon of the tests' day; or, where real time has to pass, this very moment."""
     return datetime.now(UTC) if is_real else NOON
@@ -145,7 +139,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    known = (migrate, prepare, fresh, run_out, due, look, delete, clear)
+    known = (prepare, fresh, run_out, due, look, delete, clear)
     commands: dict[str, Any] = {command.__name__: command for command in known}
     for line in sys.stdin:
         arguments = json.loads(line)
