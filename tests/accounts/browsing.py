@@ -65,7 +65,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
     def run(place: int, act: Callable[[], object]) -> None:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=30)
             results[place] = act()
         except Exception as error:
             results[place] = error

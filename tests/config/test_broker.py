@@ -29,7 +29,7 @@ def running(data_dir: Path) -> Iterator[None]:
     broker.make_socket_directory(data_dir)
     process = subprocess.Popen(broker.command(data_dir), stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: broker.answers(data_dir), 10)
+        wait_until(lambda: broker.answers(data_dir), 30)
         yield
     finally:
         process.kill()

@@ -26,7 +26,7 @@ class Watched:
     def run(self, now: float = 0.0, until: float = 1.0) -> int:
         self.process.start(now, kept_open=())
         assert self.process.child is not None
-        self.process.child.wait(10)
+        self.process.child.wait(30)
         status = self.process.ended(until)
         assert status is not None
         return status
@@ -47,7 +47,7 @@ def test_the_log_is_for_our_eyes_only(tmp_path: Path) -> None:
 def test_what_a_dead_process_left_in_its_group_is_ended(tmp_path: Path) -> None:
     watched = Watched(tmp_path, "sleep 60 & echo $!")
     watched.run()
-    wait_until(lambda: not is_running(int(watched.shown[0])), 5)
+    wait_until(lambda: not is_running(int(watched.shown[0])), 30)
 
 
 def test_the_pause_before_the_next_start_grows_until_the_process_stays_up(tmp_path: Path) -> None:
@@ -64,14 +64,14 @@ def test_the_pause_before_the_next_start_grows_until_the_process_stays_up(tmp_pa
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, Guard does it")
 def test_a_child_dies_with_its_parent_on_linux(tmp_path: Path) -> None:
     child = _child_of_a_killed_parent("spawn(['sleep', '60'], {'PATH': '/bin:/usr/bin'}, (), -3, -3)")
-    wait_until(lambda: not is_running(child), 5)
+    wait_until(lambda: not is_running(child), 30)
 
 
 def test_the_guard_ends_the_children_of_a_killed_parent() -> None:
     child = _child_of_a_killed_parent(
         "subprocess.Popen(['sleep', '60'], process_group=0); guard = Guard(); guard.watch(child.pid)"
     )
-    wait_until(lambda: not is_running(child), 5)
+    wait_until(lambda: not is_running(child), 30)
 
 
 def test_a_dismissed_guard_leaves_everybody_alone() -> None:

@@ -166,7 +166,7 @@ def test_a_slow_look_up_counts_towards_the_deadline() -> None:
     released = threading.Event()
 
     def resolve(host: str) -> list[str]:
-        released.wait(10)
+        released.wait(60)
         return ["8.8.8.8"]
 
     began = time.monotonic()
@@ -174,7 +174,7 @@ def test_a_slow_look_up_counts_towards_the_deadline() -> None:
         door.send("GET", "https://api.example.com/", budget=HASTY)
     released.set()
     assert failure.value.code == "deadline"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_closed_port_is_told_and_may_heal() -> None:
@@ -201,7 +201,7 @@ def test_an_address_that_swallows_packets_costs_the_time_to_connect_and_no_more(
         for clog in clogs:
             clog.close()
     assert failure.value.code in {"connect_failed", "deadline"}
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 SIGNS_CERTIFICATES = x509.KeyUsage(
@@ -378,7 +378,7 @@ def test_a_connection_that_closes_during_the_handshake_is_a_tls_error() -> None:
 
 def test_a_handshake_that_hangs_costs_the_time_to_connect_and_no_more() -> None:
     def hang(peer: Peer) -> None:
-        server.is_closing.wait(10)
+        server.is_closing.wait(60)
 
     began = time.monotonic()
     with RawServer(hang) as server, Door(server.allow) as door:
@@ -390,7 +390,7 @@ def test_a_handshake_that_hangs_costs_the_time_to_connect_and_no_more() -> None:
             )
         assert failure.value.code == "tls_error"
         assert failure.value.is_transient
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 ENVIRONMENT_SCRIPT = """

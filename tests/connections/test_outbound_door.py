@@ -370,7 +370,7 @@ def test_a_closed_door_leaves_no_connection_open_even_to_who_still_holds_an_erro
             with pytest.raises(Interrupted) as failure:
                 door.send("GET", f"{server.url}/broken")
             door.send("GET", server.url)
-        assert has_gone.wait(5)
+        assert has_gone.wait(30)
     assert failure.value.__traceback__ is not None
 
 
@@ -434,7 +434,7 @@ def test_threads_of_one_run_may_share_a_door() -> None:
         barrier = threading.Barrier(8)
 
         def ask(number: int) -> bytes:
-            barrier.wait(5)
+            barrier.wait(30)
             return b"".join(door.send("GET", f"{server.url}/{number}").body for _ in range(5))
 
         assert list(pool.map(ask, range(8))) == [f"/{number}".encode() * 5 for number in range(8)]
@@ -454,10 +454,10 @@ def test_a_door_that_closes_ends_what_other_threads_have_under_way() -> None:
     with RawServer(silent) as server, ThreadPoolExecutor(1) as pool:
         with Door(server.allow) as door:
             call = pool.submit(door.send, "GET", server.url)
-            assert has_come.wait(5)
+            assert has_come.wait(30)
         with pytest.raises(Interrupted):
-            call.result(5)
-        assert has_gone.wait(5)
+            call.result(30)
+        assert has_gone.wait(30)
         with pytest.raises(Unreachable):
             door.send("GET", server.url)
     assert server.connections == 1

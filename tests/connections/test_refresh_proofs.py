@@ -88,7 +88,7 @@ def working(processes: Callers, broker_url: str) -> Iterator[None]:
     try:
         yield
         worker.terminate()
-        assert worker.wait(timeout=20) == 0
+        assert worker.wait(timeout=60) == 0
     finally:
         worker.kill()
         worker.wait()
@@ -114,7 +114,7 @@ def connect(oidc: OidcProvider, processes: Callers, port: int, **options: bool) 
         "code_verifier": verifier,
         "client_id": client.client_id,
     }
-    tokens = requests.post(oidc.token_url, form, timeout=10).json()
+    tokens = requests.post(oidc.token_url, form, timeout=30).json()
     processes.port = port
     [made] = processes.begin(
         "prepare",
@@ -135,7 +135,7 @@ def refreshes(oidc: OidcProvider) -> list[int]:
 
 def is_alive(oidc: OidcProvider, access_token: str) -> bool:
     headers = {"Authorization": f"Bearer {access_token}"}
-    return requests.get(oidc.items_url, headers=headers, timeout=10).status_code == 200
+    return requests.get(oidc.items_url, headers=headers, timeout=30).status_code == 200
 
 
 class TestAgainstARealServer:

@@ -17,7 +17,8 @@ from demo_api.server import DemoServer
 from tests import lanes
 from tests.product import Product, free_port
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.resolve().parent.parent
 PASSWORD = "correct horse battery staple"
 # Milliseconds; generous, because two cores carry the product, the browser and the other tests.
 PATIENCE = 30_000
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def is_journey(item: pytest.Item) -> bool:
     """Whether the test stands in this folder: the hook above is given the tests of all folders."""
-    return Path(__file__).parent in item.path.parents
+    return item.path.parent == HERE
 
 
 @pytest.fixture(scope="package")
@@ -59,8 +60,8 @@ def product_port() -> int:
 
 
 @pytest.fixture(scope="package")
-def provider(product_port: int) -> Iterator[DemoServer]:
-    """The demo API in this process, with its knobs at hand."""
+def shared_provider(product_port: int) -> Iterator[DemoServer]:
+    """The demo API in this process, for as long as the product."""
     with DemoServer(product_url=f"http://localhost:{product_port}") as server:
         yield server
 
@@ -78,13 +79,13 @@ def api_port() -> int:
 
 
 @pytest.fixture
-def tame_provider(provider: DemoServer) -> Iterator[DemoServer]:
-    """The provider, for a test that turns its knobs: afterwards it is as it was."""
-    knobs, policy = replace(provider.knobs), replace(provider.policy)
-    yield provider
-    provider.clear_faults()
-    provider.release()
-    provider.set(**vars_of(knobs), **vars_of(policy))
+def provider(shared_provider: DemoServer) -> Iterator[DemoServer]:
+    """The demo API with its knobs at hand; after each test it is as it was."""
+    knobs, policy = replace(shared_provider.knobs), replace(shared_provider.policy)
+    yield shared_provider
+    shared_provider.clear_faults()
+    shared_provider.release()
+    shared_provider.set(**vars_of(knobs), **vars_of(policy))
 
 
 def vars_of(values: Any) -> dict[str, Any]:
@@ -92,9 +93,11 @@ def vars_of(values: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="package")
-def product(product_port: int, provider: DemoServer, oidc_port: int, api_port: int) -> Iterator[Product]:
+def product(
+    product_port: int, shared_provider: DemoServer, oidc_port: int, api_port: int
+) -> Iterator[Product]:
     """The whole product, with leave to call the servers of the tests."""
-    allowed = [f"127.0.0.1:{port}" for port in (provider.port, oidc_port, api_port)]
+    allowed = [f"127.0.0.1:{port}" for port in (shared_provider.port, oidc_port, api_port)]
     made = Product(environment={"OUTBOUND_ALLOW": ",".join(allowed), "PORT": str(product_port)})
     made.port, made.base_url = product_port, f"http://localhost:{product_port}"
     with made as running:

@@ -142,7 +142,7 @@ def test_a_call_that_takes_too_long_is_cancelled_at_both_ends(person: Person, ap
 
     expect(page.get_by_text("Cancelled.")).to_be_visible()
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
-    assert api.was_left.wait(20)
+    assert api.was_left.wait(60)
 
 
 def test_what_is_typed_is_judged_formatted_and_put_where_it_belongs(

@@ -10,9 +10,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_connection_is_tested_and_its_page_keeps_up(
-    person: Person, tame_provider: DemoServer, album: Album
+    person: Person, provider: DemoServer, album: Album
 ) -> None:
-    provider = tame_provider
     tokens = provider.mint("contacts.read profile offline_access")
     person.apply(
         f"""

@@ -25,9 +25,8 @@ RECOVERY = 30.0
 
 @pytest.mark.browser
 def test_a_run_whose_worker_is_killed_is_finished_by_the_next_one(
-    person: Person, product: Product, tame_provider: DemoServer, album: Album
+    person: Person, product: Product, provider: DemoServer, album: Album
 ) -> None:
-    provider = tame_provider
     provider.set(contacts=100)
     person.apply(
         f"""

@@ -124,7 +124,7 @@ class OidcProvider:
 
         Each with endpoint, grant_type, client_id, authentication, has_code_verifier, status, error.
         """
-        entries: list[dict[str, Any]] = requests.get(f"{self.url}/_log", timeout=10).json()
+        entries: list[dict[str, Any]] = requests.get(f"{self.url}/_log", timeout=30).json()
         return [entry for entry in entries if endpoint in ("", entry["endpoint"])]
 
     def consent(self, authorization_url: str, *, login: str = "dana", is_allowed: bool = True) -> str:
@@ -134,7 +134,7 @@ class OidcProvider:
             form: dict[str, str] | None = None
             for _ in range(REDIRECTS):
                 method = "POST" if form else "GET"
-                answer = session.request(method, url, data=form, allow_redirects=False, timeout=10)
+                answer = session.request(method, url, data=form, allow_redirects=False, timeout=30)
                 location = answer.headers.get("Location")
                 if location and not urljoin(url, location).startswith(f"{self.url}/"):
                     return location

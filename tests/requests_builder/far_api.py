@@ -53,7 +53,7 @@ class FarApi:
         self._held[page] = threading.Event()
 
     def wait_until_held(self) -> None:
-        assert self._is_held.wait(20)
+        assert self._is_held.wait(60)
 
     def release(self) -> None:
         for event in self._held.values():

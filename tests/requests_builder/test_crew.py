@@ -30,7 +30,7 @@ def crew() -> Iterator[Crew]:
     made.wind_down()
     for thread in threading.enumerate():
         if thread.name == "crew":
-            thread.join(20)
+            thread.join(60)
     leases.is_stopping.clear()
 
 

@@ -344,13 +344,13 @@ REFUSED: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("text", "said"), REFUSED, ids=[f"{said} {text[:20]!r}" for text, said in REFUSED])
 def test_what_is_none_of_these_files_is_refused_with_what_to_do(text: str, said: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(Refused) as refusal:
         parse_file(text)
 
     assert said in str(refusal.value)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -374,11 +374,11 @@ def test_schemas_that_hold_each_other_many_times_over_take_little_time_and_room(
     schemas = {name: {"type": "object", "properties": properties} for name in names}
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}}}
     paths = {f"/{number}": {"post": {"requestBody": body}} for number in range(100)}
-    began = time.monotonic()
+    began = time.process_time()
 
     contents = contents_of({"openapi": "3.0.0", "components": {"schemas": schemas}, "paths": paths})
 
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert sum(len(found.draft.body.text) for found in contents.entries if found.draft) < 10_000_000
 
 
@@ -391,11 +391,11 @@ def test_a_large_example_that_everything_refers_to_is_not_copied_everywhere() ->
             f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(2_000)
         },
     }
-    began = time.monotonic()
+    began = time.process_time()
 
     contents = contents_of(document)
 
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert all(len(found.draft.body.text) < 100 for found in contents.entries if found.draft)
     assert "too long" in " ".join(contents.entries[0].notes)
 
@@ -410,11 +410,11 @@ def test_schemas_that_are_made_of_many_others_take_little_time() -> None:
     }
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S0x0"}}}}
     paths = {f"/{number}": {"post": {"requestBody": body}} for number in range(50)}
-    began = time.monotonic()
+    began = time.process_time()
 
     contents_of({"openapi": "3.0.0", "components": {"schemas": schemas}, "paths": paths})
 
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -424,19 +424,19 @@ def test_schemas_that_are_made_of_many_others_take_little_time() -> None:
 )
 def test_long_texts_are_read_in_one_pass(url: str) -> None:
     item = [{"name": "x", "request": {"url": {"raw": url, "query": [{"key": "q", "value": url}]}}}]
-    began = time.monotonic()
+    began = time.process_time()
 
     contents_of({**POSTMAN, "item": item})
 
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_requests_beyond_those_that_are_shown_are_not_even_read() -> None:
     item = [{"name": "", "request": "a"}] * 200_000
-    began = time.monotonic()
+    began = time.process_time()
 
     assert "200,000 requests" in contents_of({**POSTMAN, "item": item}).notes[0]
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_more_requests_than_can_be_shown_are_cut_and_it_is_said() -> None:

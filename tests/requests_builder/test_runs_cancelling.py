@@ -48,12 +48,12 @@ def test_a_run_under_way_is_left_at_its_next_page_and_none_of_its_rows_stay(
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert provider.wait_until_held(10)
+    assert provider.wait_until_held(30)
     assert Row.objects.exists()
 
     assert runs.cancel(queued, user=editor, now=now)
     provider.release()
-    worker.join(10)
+    worker.join(30)
 
     queued.refresh_from_db()
     assert (queued.state, queued.error_code) == (RunState.CANCELLED, "cancelled")

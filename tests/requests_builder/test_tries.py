@@ -126,7 +126,7 @@ def test_a_cancelled_run_leaves_a_silent_server_alone_soon(
     def stalling(peer: Peer) -> None:
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbeginning")
-        peer.pause(20)
+        peer.pause(60)
 
     with RawServer(stalling) as server:
         settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
@@ -136,6 +136,6 @@ def test_a_cancelled_run_leaves_a_silent_server_alone_soon(
         with tries.watched(team, editor, ID, now=now) as watch:
             shown = runs.preview(SavedRequest(team=team, url=server.url), now=now, watch=watch)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert shown.problem
     assert shown.problem.code == "cancelled"
