@@ -8,6 +8,8 @@ import signal
 import sys
 
 from celery.beat import Service
+from django.conf import settings
+from django.utils.log import configure_logging
 
 from config.celery import app
 
@@ -21,6 +23,8 @@ def work() -> int:
 
 def beat() -> int:
     """Send what the schedule says until asked to stop."""
+    # Without Django's apps, nobody else does it.
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     # By name: left out, it would be the scheduler that keeps a file in the working directory.
     Service(app, scheduler_cls=app.conf.beat_scheduler).start()
