@@ -151,6 +151,7 @@ INSTALLED_APPS = [
     "accounts",
     "connections",
     "requests_builder",
+    "operations",
     "allauth",
     "allauth.account",
     "csp",
