@@ -5,7 +5,10 @@ worker's thread works on, the request that a page was asked for by) stands in ea
 """
 
 import logging
+import logging.config
 import re
+import sys
+import threading
 from typing import Any
 
 import structlog
@@ -42,6 +45,19 @@ def configuration(format_name: str, level: str) -> dict[str, Any]:
             "urllib3": {"level": "ERROR"},
         },
     }
+
+
+def configure(configuration: dict[str, Any]) -> None:
+    """Let lines look like this from now on. For programs also what Python would print past all logging."""
+    logging.config.dictConfig(configuration)
+    if configuration["formatters"]["line"]["format_name"] == "json":
+        logging.captureWarnings(True)
+        sys.excepthook = lambda kind, error, trace: _log_unforeseen(error)
+        threading.excepthook = lambda thread: _log_unforeseen(thread.exc_value)
+
+
+def _log_unforeseen(error: BaseException | None) -> None:
+    logging.getLogger("python").critical("Nobody was prepared for this", exc_info=error)
 
 
 def formatter(format_name: str) -> logging.Formatter:

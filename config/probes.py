@@ -10,6 +10,8 @@ from django.db import Error, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 # Seconds; whoever asks does not wait much longer.
 BROKER_TIMEOUT = 2.0
@@ -53,9 +55,10 @@ def _own_migrations() -> set[tuple[str, str]]:
 
 def _broker_answers() -> bool:
     url = settings.BROKER_URL.replace("redis+socket://", "unix://")
+    once = Retry(NoBackoff(), 0)
     limits = {"socket_timeout": BROKER_TIMEOUT, "socket_connect_timeout": BROKER_TIMEOUT}
     try:
-        with redis.Redis.from_url(url, **limits) as client:
+        with redis.Redis.from_url(url, retry=once, **limits) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False

@@ -409,6 +409,7 @@ for _name, _value, _choice in (
 ):
     if _value not in _choice:
         stop(f"{_name} must be {', '.join(_choice[:-1])} or {_choice[-1]}.")
+LOGGING_CONFIG = "config.logs.configure"
 LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)
 
 # The header in which a proxy before us tells the id of a request. Empty: an id of our own for each, for what
