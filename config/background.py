@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def work() -> int:
     """Take tasks until asked to stop; finishes those that it has begun."""
     # Its last words would go past the log, in a form of their own.
-    celery.apps.worker.safe_say = lambda words, *_: logger.info(words.strip())
+    celery.apps.worker.safe_say = lambda words, *_: logger.info(words.strip())  # type: ignore[attr-defined]
     worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
     worker.start()
     return int(worker.exitcode or 0)

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Max
@@ -15,45 +15,41 @@ from operations.models import Heartbeat, ProcessKind
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What does not happen, since when, and what to do for whoever hosts the product."""
+    """What does not happen; what to do for whoever hosts us; when there was a sign last, if ever."""
 
     title: str
     text: str
     remedy: str
-    since: datetime
+    commands: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    title: str
-    text: str
-    remedy: str
-
-
-_START = {
-    ProcessKind.SCHEDULER: "the scheduler (python -m config.background beat)",
-    ProcessKind.WORKER: "a worker (python -m config.background worker)",
+_COMMANDS = {
+    ProcessKind.SCHEDULER: "python -m config.background beat",
+    ProcessKind.WORKER: "python -m config.background worker",
 }
-_NO_SCHEDULER = _Words(
+_NO_SCHEDULER = Silence(
     "Schedules stand still.",
     "No scheduler is running: nothing becomes due, and tokens are not renewed ahead of their end. Run now "
     "still works. When it is back, each schedule makes up for what it missed as its catch-up policy says.",
-    f"Whoever hosts this product: start {_START[ProcessKind.SCHEDULER]} and see its log.",
+    "Whoever hosts this product: start the scheduler, and see its log.",
+    (_COMMANDS[ProcessKind.SCHEDULER],),
 )
-_NO_WORKER = _Words(
+_NO_WORKER = Silence(
     "Nothing is pulled at the moment.",
     "No worker is running: runs wait, and tokens are not renewed ahead of their end. Nothing is lost; what "
     "waits begins by itself when a worker is back.",
-    f"Whoever hosts this product: start {_START[ProcessKind.WORKER]} and see its log.",
+    "Whoever hosts this product: start a worker, and see its log.",
+    (_COMMANDS[ProcessKind.WORKER],),
 )
-_NEITHER = _Words(
+_NEITHER = Silence(
     "Nothing is pulled at the moment.",
     "Neither a scheduler nor a worker is running: nothing becomes due, runs wait, and tokens are not "
     "renewed ahead of their end. Nothing that waits is lost.",
-    f"Whoever hosts this product: start {_START[ProcessKind.SCHEDULER]} and {_START[ProcessKind.WORKER]}, "
-    "and see their logs.",
+    "Whoever hosts this product: start a scheduler and a worker, and see their logs.",
+    tuple(_COMMANDS.values()),
 )
-_NO_MESSAGES = _Words(
+_NO_MESSAGES = Silence(
     "Nothing is pulled at the moment.",
     "Scheduler and worker are running, but no message reaches a worker: nothing becomes due, and runs wait. "
     "Nothing that waits is lost.",
@@ -73,23 +69,22 @@ class Seen:
 
 def silence(seen: Mapping[str, Seen], *, watched_since: datetime, now: datetime) -> Silence | None:
     """Who is missing. Nobody is within a minute of when we began to watch, for all start together."""
-    last = {kind: seen[kind].seen_at if kind in seen else watched_since for kind in _START}
-    silent = {kind for kind, at in last.items() if now - max(at, watched_since) > SILENCE}
+    kinds = [seen.get(kind) for kind in _COMMANDS]
+    silent = {
+        kind: found.seen_at if found else None
+        for kind, found in zip(_COMMANDS, kinds, strict=True)
+        if now - max(found.seen_at if found else watched_since, watched_since) > SILENCE
+    }
     if silent:
-        words = _NEITHER if len(silent) > 1 else _NO_SCHEDULER
-        words = _NO_WORKER if silent == {ProcessKind.WORKER} else words
-        return _said(words, max(last[kind] for kind in silent))
+        words = _NEITHER if len(silent) > 1 else _NO_WORKER if ProcessKind.WORKER in silent else _NO_SCHEDULER
+        return replace(words, since=max(filter(None, silent.values()), default=None))
     # Whoever has just started could not hear anything before.
-    since = max([watched_since, *(seen[kind].started_at for kind in _START if kind in seen)])
+    since = max([watched_since, *(found.started_at for found in kinds if found)])
     worker = seen.get(ProcessKind.WORKER)
     passed = worker.worked_at if worker else None
     if now - max(since, passed or since) > SILENCE:
-        return _said(_NO_MESSAGES, passed or since)
+        return replace(_NO_MESSAGES, since=passed)
     return None
-
-
-def _said(words: _Words, since: datetime) -> Silence:
-    return Silence(words.title, words.text, words.remedy, since)
 
 
 class Watch:
