@@ -6,9 +6,9 @@ What it costs grows with what is due and unfinished, not with the history.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, OuterRef, Q, Subquery
 
-from requests_builder.models import Run, RunState, Schedule
+from requests_builder.models import Run, RunState, SavedRequest, Schedule
 
 # Whoever could have begun so long ago is late.
 LATE = timedelta(seconds=60)
@@ -56,14 +56,17 @@ def standing(now: datetime) -> Standing:
         waiting=Count("id", filter=queued & Q(not_before__gt=now)),
         in_line=Count("id", filter=queued & Q(not_before=None)),
     )
+    # Looked up for each, and not joined: joined, every request that there is would be gone through.
+    host = SavedRequest.objects.filter(pk=OuterRef("saved_request")).values("host")
     by_host = (
-        unfinished.values_list("saved_request__host")
+        unfinished.annotate(host=Subquery(host))
+        .values_list("host")
         .annotate(
             running=Count("id", filter=Q(leased_until__gt=now)),
             ready=Count("id", filter=ready),
             all=Count("id"),
         )
-        .order_by("-all", "saved_request__host")
+        .order_by("-all", "host")
     )
     hosts = tuple(AtHost(host, running, at_once) for host, running, at_once, _ in by_host[:MOST_HOSTS])
     return Standing(schedules_due=due["count"], oldest_due_at=due["oldest"], hosts=hosts, **runs)
