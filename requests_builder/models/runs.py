@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -49,8 +48,8 @@ class _Literal(Value):
     """A state as a part of the statement: SQLite takes none of the partial indexes below for a parameter, and
     reads the whole history instead."""
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        return f"'{RunState(self.value).value}'", []
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:
+        return f"'{RunState(self.value).value}'", ()
 
 
 class RunQuerySet(models.QuerySet["Run"]):
