@@ -17,6 +17,7 @@ COPY config config
 COPY accounts accounts
 COPY connections connections
 COPY requests_builder requests_builder
+COPY operations operations
 COPY templates templates
 COPY static static
 # Settings want keys and a place for them; these stay behind in this stage.

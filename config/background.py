@@ -4,16 +4,26 @@ The same parts as `celery worker` and `celery beat` run, without Celery's comman
 takes a second of CPU in each; and beat, which only sends names, without Django's apps.
 """
 
+import logging
 import signal
 import sys
+import warnings
 
+import celery.apps.worker
 from celery.beat import Service
+from django.conf import settings
+from django.utils.log import configure_logging
 
+from config import heartbeat
 from config.celery import app
+
+logger = logging.getLogger(__name__)
 
 
 def work() -> int:
     """Take tasks until asked to stop; finishes those that it has begun."""
+    # Its last words would go past the log, in a form of their own.
+    celery.apps.worker.safe_say = lambda words, *_: logger.info(words.strip())  # type: ignore[attr-defined]
     worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
     worker.start()
     return int(worker.exitcode or 0)
@@ -21,6 +31,10 @@ def work() -> int:
 
 def beat() -> int:
     """Send what the schedule says until asked to stop."""
+    # Without Django's apps, nobody else does it; and its sign of life needs none.
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    heartbeat.leave_logging_to_django()
+    warnings.filterwarnings("ignore", "Accessing the database during app initialization")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     # By name: left out, it would be the scheduler that keeps a file in the working directory.
     Service(app, scheduler_cls=app.conf.beat_scheduler).start()

@@ -1,11 +1,10 @@
 """How gunicorn serves the pages. What differs by place comes from the environment."""
 
-import logging
 import os
 import threading
 from typing import Any
 
-from config.logs import WithoutTokens
+from config import logs
 
 bind = f"{os.environ.get('LISTEN_HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
@@ -20,15 +19,21 @@ graceful_timeout = 95
 control_socket_disable = True
 accesslog = None
 loglevel = "warning"
+# Before Django has said how lines look, and in the process that watches the others.
+logconfig_dict = logs.configuration(os.environ.get("LOG_FORMAT", "").lower() or "console", "WARNING")
+logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
 proc_name = "api-connector-web"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Store renewed tokens that a process before this one could not; workers do so at each tick."""
+    """Show that this process lives, and look who else does.
+
+    Store renewed tokens that a process before this one could not; workers do so at each tick.
+    """
     from django.utils.timezone import now
 
+    from config import heartbeat
     from connections import grants
 
-    # Where it says which request failed.
-    logging.getLogger("gunicorn.error").addFilter(WithoutTokens())
+    heartbeat.show_web()
     threading.Thread(target=grants.store_what_was_left, kwargs={"now": now()}, daemon=True).start()

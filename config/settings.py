@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from config import broker
+from config import broker, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -151,6 +151,7 @@ INSTALLED_APPS = [
     "accounts",
     "connections",
     "requests_builder",
+    "operations",
     "allauth",
     "allauth.account",
     "csp",
@@ -167,6 +168,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestId",
     "config.middleware.CanonicalAddress",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -397,21 +399,25 @@ CONTENT_SECURITY_POLICY = {
 
 # Logs -----------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"without_tokens": {"()": "config.logs.WithoutTokens"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_tokens"]}
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
-    "loggers": {
-        # Every 404 as a warning tells an operator nothing.
-        "django.request": {"level": "ERROR"},
-        # urllib3 logs each URL with its query, where some APIs want a key.
-        "urllib3": {"level": "ERROR"},
-    },
-}
-if LOGGING["root"]["level"] not in ("DEBUG", "INFO", "WARNING", "ERROR"):  # type: ignore[index]
-    stop("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+LOG_FORMAT = env.str("LOG_FORMAT", default="console").lower()
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+for _name, _value, _choice in (
+    ("LOG_FORMAT", LOG_FORMAT, logs.FORMATS),
+    ("LOG_LEVEL", LOG_LEVEL, logs.LEVELS),
+):
+    if _value not in _choice:
+        stop(f"{_name} must be {', '.join(_choice[:-1])} or {_choice[-1]}.")
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)
+
+# The header in which a proxy before us tells the id of a request. Empty: an id of our own for each, for what
+# anybody may send would stand in the logs as if we had made it.
+REQUEST_ID_HEADER = env.str("REQUEST_ID_HEADER", default="")
+
+
+# Metrics --------------------------------------------------------------------------------------------
+
+# The token that /metrics asks for; empty: there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    stop("METRICS_TOKEN must be at least 16 random characters.")

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from django.test import Client
 
 from accounts.models import Role, Team, User
 from tests import factories
+from tests.written import Written
 
 pytest_plugins = ["tests.lanes", "tests.databases", "tests.requirements"]
 
@@ -45,3 +47,16 @@ def editor(team: Team) -> User:
 @pytest.fixture
 def viewer(team: Team) -> User:
     return factories.member_of(team, Role.VIEWER)
+
+
+@pytest.fixture
+def format_name() -> str:
+    """How the lines of the log look; a test may ask for the other way."""
+    return "json"
+
+
+@pytest.fixture
+def written(format_name: str) -> Iterator[Written]:
+    """What is logged meanwhile."""
+    with Written(format_name).listening() as listening:
+        yield listening

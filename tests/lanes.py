@@ -31,10 +31,13 @@ NEUTRAL = {
     "EMAIL_URL": "",
     "ENCRYPTION_KEYS": "",
     "LISTEN_HOST": "127.0.0.1",
+    "LOG_FORMAT": "console",
     "LOG_LEVEL": "INFO",
+    "METRICS_TOKEN": "",
     "OUTBOUND_ALLOW": "",
     "PORT": "8000",
     "PROVIDERS_FILE": "",
+    "REQUEST_ID_HEADER": "",
     "SECRET_KEY": "",
     "SIGNUP": "invitation",
 }

@@ -55,13 +55,28 @@ class Overview:
     circuits: tuple[OpenCircuit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The part of it that may be asked for every few seconds."""
+
+    states: dict[str, int]
+    due: int
+    oldest_due_at: datetime | None
+
+
+def standing(now: datetime) -> Standing:
+    """How the connections stand at `now`, by two queries."""
+    counted = Connection.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    due = Connection.objects.due_for_refresh(now).order_by()
+    oldest = due.aggregate(oldest=Min("token__refresh_at"), count=Count("pk"))
+    states = dict.fromkeys(ConnectionState.values, 0) | dict(counted)
+    return Standing(states, oldest["count"], oldest["oldest"])
+
+
 def overview(*, now: datetime, back: timedelta = timedelta(days=1)) -> Overview:
     """How things stand at `now`, and what went wrong in the time before. No names, no secrets."""
     since = now - back
-    counted = Connection.objects.order_by().values_list("state").annotate(count=Count("pk"))
-    states = dict.fromkeys(ConnectionState.values, 0) | dict(counted)
-    due = Connection.objects.due_for_refresh(now).order_by()
-    oldest = due.aggregate(oldest=Min("token__refresh_at"), count=Count("pk"))
+    standing_now = standing(now)
     calls = TokenCall.objects.filter(at__gte=since).order_by()
     wrong = (
         calls.exclude(outcome__in=(CallOutcome.SUCCEEDED, CallOutcome.STILL_GOOD))
@@ -72,9 +87,9 @@ def overview(*, now: datetime, back: timedelta = timedelta(days=1)) -> Overview:
     return Overview(
         at=now,
         since=since,
-        states=states,
-        due=oldest["count"],
-        oldest_due_at=oldest["oldest"],
+        states=standing_now.states,
+        due=standing_now.due,
+        oldest_due_at=standing_now.oldest_due_at,
         refreshing=Token.objects.filter(refresh_leased_until__gt=now).count(),
         to_be_revoked=DiscardedToken.objects.count(),
         calls=calls.count(),

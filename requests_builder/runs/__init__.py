@@ -20,6 +20,8 @@ cancelling   the end of a run that is not wanted any more
 scheduling   schedules set, paused, resumed, removed
 backfills    due times of the past made up for
 bell         messages to workers
+standing     how the queue stands, in numbers
+tallying     what is counted of runs, and what the lines of a log tell of the one that is worked on
 """
 
 from requests_builder.runs import bell
@@ -40,6 +42,7 @@ from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECOR
 from requests_builder.runs.problems import Problem
 from requests_builder.runs.scheduling import next_runs, pause, remove_schedule, resume, set_schedule
 from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
+from requests_builder.runs.standing import Standing, standing
 from requests_builder.runs.uses import begin_anew, delete_variable, uses_of
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "Preview",
     "Problem",
     "SecondPage",
+    "Standing",
     "Verdict",
     "backfill",
     "begin_anew",
@@ -73,6 +77,7 @@ __all__ = [
     "resume",
     "set_schedule",
     "stand_in_token",
+    "standing",
     "start_due_runs",
     "stop_backfill",
     "sweep",

@@ -7,6 +7,7 @@ from django.db.models import F
 from accounts.models import User
 from requests_builder import destinations
 from requests_builder.models import Run, RunState
+from requests_builder.runs import tallying
 
 
 def cancel(run: Run, *, user: User, now: datetime) -> bool:
@@ -30,6 +31,8 @@ def cancel(run: Run, *, user: User, now: datetime) -> bool:
             stop_reason=f"Cancelled by {user}. The table stays as it was."[:1_000],
         )
     )
-    if is_ours and run.saved_request.table_id is not None:
-        destinations.of(run.saved_request).discard(run)
+    if is_ours:
+        tallying.finished(run, RunState.CANCELLED, "cancelled")
+        if run.saved_request.table_id is not None:
+            destinations.of(run.saved_request).discard(run)
     return bool(is_ours)

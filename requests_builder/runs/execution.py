@@ -14,7 +14,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, Run, RunState, Table
-from requests_builder.runs import bell, calls, newness
+from requests_builder.runs import bell, calls, newness, tallying
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
@@ -45,12 +45,13 @@ def execute(run_id: UUID, *, worker: UUID, now: datetime) -> RunState | None:
 
 def work_on(lease: Lease) -> RunState | None:
     """What `execute` does, with a run that is taken already."""
-    try:
-        with heart.keeping(lease):
-            return _attempt(lease)
-    except LeaseLost:
-        logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
-        return None
+    with tallying.about(lease.run):
+        try:
+            with heart.keeping(lease):
+                return _attempt(lease)
+        except LeaseLost:
+            logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
+            return None
 
 
 def _attempt(lease: Lease) -> RunState:
@@ -67,6 +68,7 @@ def _attempt(lease: Lease) -> RunState:
         return _hand_over(lease)
     except Exception as surprise:
         return _after(surprise, lease)
+    tallying.finished(lease.run, RunState.SUCCEEDED)
     return RunState.SUCCEEDED
 
 
@@ -320,6 +322,7 @@ def _told(problem: Problem) -> dict[str, Any]:
 
 def _fail(lease: Lease, problem: Problem) -> RunState:
     lease.write(**_ended(RunState.FAILED, lease.clock()) | _told(problem))
+    tallying.finished(lease.run, RunState.FAILED, problem.code)
     logger.info("Run %s failed: %s", lease.run.pk, problem.code)
     if lease.run.saved_request.table_id is not None:
         destinations.of(lease.run.saved_request).discard(lease.run)
@@ -337,6 +340,7 @@ def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
     not_before = lease.clock() + gap(attempts, delay.retry_after)
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
     lease.write(**free, not_before=not_before, **_told(problem))
+    tallying.postponed(problem.code)
     logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
     return RunState.QUEUED
 

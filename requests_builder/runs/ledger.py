@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from requests_builder.models import (
     Trigger,
 )
 from requests_builder.models.schedules import ScheduleQuerySet
-from requests_builder.runs import bell
+from requests_builder.runs import bell, tallying
 
 # Schedules in one transaction, and transactions in one tick: then the workers hear of what is there.
 SCHEDULES_AT_ONCE = 500
@@ -142,6 +143,7 @@ def write_down(due: Sequence[Schedule], now: datetime, *, was_paused: bool = Fal
             break
     # A due time that has its row already keeps it.
     Run.objects.bulk_create(written, batch_size=500, ignore_conflicts=True)
+    transaction.on_commit(partial(tallying.passed_over, written))
     _store_where_they_stand(moved)
     begun = [run.pk for run in written if run.rung_at]
     return list(Run.objects.filter(pk__in=begun).order_by("due_at").values_list("pk", flat=True))

@@ -1,10 +1,12 @@
 """One address for everybody, and nothing of a team in anybody's cache."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 PORT = urlsplit(settings.BASE_URL).port
 
@@ -20,11 +22,17 @@ def test_a_stranger_s_host_name_is_refused() -> None:
     assert Client().get("/accounts/login/", headers={"host": "evil.example"}).status_code == 400
 
 
-@pytest.mark.django_db
-def test_whether_we_are_well_may_be_asked_under_any_name() -> None:
-    answer = Client().get("/healthz", headers={"host": "10.1.2.3:8000"})
+def test_each_answer_names_its_request_and_takes_no_name_from_outside(settings: Settings) -> None:
+    names = {Client().get("/healthz", headers={"x-request-id": "theirs"})["X-Request-ID"] for _ in range(2)}
+    assert len(names - {"theirs"}) == 2
 
-    assert (answer.status_code, answer.content) == (200, b"ok")
+    settings.REQUEST_ID_HEADER = "X-Request-ID"
+    assert Client().get("/healthz", headers={"x-request-id": "from-the-proxy/1"})["X-Request-ID"] == (
+        "from-the-proxy/1"
+    )
+    for harmful in ("a b", "x" * 129, 'a"b', "é", ""):
+        answer = Client().get("/healthz", headers={"x-request-id": harmful})
+        assert re.fullmatch("[0-9a-f]{32}", answer["X-Request-ID"]), harmful
 
 
 @pytest.mark.django_db

@@ -29,6 +29,10 @@ from connections import oauth2
 from connections.models import CallKind, CallOutcome, Connection, TokenCall
 from connections.oauth2 import Message, Reply
 from connections.oauth2.words import fit, mask
+from operations import tallies
+
+# In metrics: calls by what was asked for, and how they ended.
+CALLED = "token_calls"
 
 SUCCESSES_KEPT = 50
 KEPT_FOR = timedelta(days=90)
@@ -190,6 +194,7 @@ def noted(
         raise
     finally:
         call.seconds = time.monotonic() - began
+        tallies.count(CALLED, kind=call.kind, outcome=call.outcome)
         if gathering is None:
             _write([call])
         else:
