@@ -8,6 +8,7 @@ and lone surrogates, which PostgreSQL cannot store, become U+FFFD; what is no nu
 import itertools
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Never
 
 import orjson
@@ -96,10 +97,11 @@ def check_depth(document: Any) -> None:
     level = [document] if type(document) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
         # Exact types, and no Python of ours for each value: this runs over all of them, on every page.
-        if _DICTS.issuperset(map(type, level)):
-            inner = map(dict.values, level)
-        else:
-            inner = [container.values() if type(container) is dict else container for container in level]
+        inner: Iterable[Iterable[Any]] = (
+            map(dict.values, level)
+            if _DICTS.issuperset(map(type, level))
+            else [container.values() if type(container) is dict else container for container in level]
+        )
         values = list(itertools.chain.from_iterable(inner))
         level = list(itertools.compress(values, map(_is_container, map(type, values))))
         if not level:
