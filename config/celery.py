@@ -54,6 +54,16 @@ BEAT_SCHEDULE = {
         "schedule": 1800.0,
         "options": {"expires": 1800},
     },
+    "watch runs": {
+        "task": "requests_builder.tasks.watch_runs",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
+    "send alerts": {
+        "task": "requests_builder.tasks.send_alerts",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "tell people about connections": {
         "task": "connections.tasks.tell_people",
         "schedule": 30.0,

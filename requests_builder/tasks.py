@@ -6,7 +6,7 @@ No message names a run: all that decides is in the rows, and whoever is woken ta
 from celery import shared_task
 from django.utils.timezone import now
 
-from requests_builder import runs, samples, tables, tries
+from requests_builder import alerts, runs, samples, tables, tries
 
 # Of the keys of sorted tables: so many are made and removed in one go, which takes some ten seconds and one.
 SORTED_AT_ONCE = 200_000
@@ -39,3 +39,15 @@ def work() -> None:
 def sort_tables() -> None:
     """Every two seconds: large tables that somebody looks at in the order of a column."""
     tables.sorting.work(now(), SORTED_AT_ONCE)
+
+
+@shared_task
+def watch_runs() -> None:
+    """Every few seconds: how runs have ended, and what is late, against what people have been told."""
+    alerts.watch(now=now())
+
+
+@shared_task
+def send_alerts() -> int:
+    """Every few seconds: the alerts that wait. Apart from the watching, which no channel may hold up."""
+    return alerts.post(now=now())

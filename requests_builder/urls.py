@@ -1,9 +1,11 @@
 from django.urls import path
 
 from requests_builder.views import (
+    alerts,
     answers,
     bodies,
     builder,
+    channels,
     dashboard,
     feeds,
     importing,
@@ -88,6 +90,20 @@ urlpatterns = [
         schedule_pages.schedule_backfill_stop,
         name="schedule_backfill_stop",
     ),
+    path(
+        "t/<slug:team>/schedules/<uuid:uuid>/alerts/",
+        alerts.schedule_alerts,
+        name="schedule_alerts",
+    ),
+    path("t/<slug:team>/alerts/", alerts.alerts_page, name="alerts"),
+    path("t/<slug:team>/alerts/rules/", alerts.alert_rules, name="alert_rules"),
+    path("t/<slug:team>/alerts/incidents/", alerts.incident_list, name="incident_list"),
+    path("t/<slug:team>/alerts/channels/new/<slug:kind>/", channels.channel_new, name="channel_new"),
+    path("t/<slug:team>/alerts/channels/<uuid:uuid>/", channels.channel, name="channel"),
+    path("t/<slug:team>/alerts/channels/<uuid:uuid>/test/", channels.channel_test, name="channel_test"),
+    path("t/<slug:team>/alerts/channels/<uuid:uuid>/switch/", channels.channel_switch, name="channel_switch"),
+    path("t/<slug:team>/alerts/channels/<uuid:uuid>/secret/", channels.channel_secret, name="channel_secret"),
+    path("t/<slug:team>/alerts/channels/<uuid:uuid>/delete/", channels.channel_delete, name="channel_delete"),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
     path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),

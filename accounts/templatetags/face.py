@@ -52,9 +52,17 @@ STATES = {
     "skipped": StateLook("off", "Skipped"),
     "missed": StateLook("warning", "Missed"),
     "cancelled": StateLook("off", "Cancelled"),
+    # incidents and channels of alerts
+    "failing": StateLook("failed", "Failing"),
+    "late": StateLook("warning", "Late"),
+    "empty": StateLook("warning", "No records"),
+    "drift": StateLook("warning", "Fields changed"),
+    "on": StateLook("ok", "On"),
+    "unreached": StateLook("failed", "Does not arrive"),
     # schedules and invitations
     "active": StateLook("ok", "Active"),
     "paused": StateLook("off", "Paused"),
+    "stopped": StateLook("failed", "Paused after failures"),
     "ended": StateLook("off", "Ended"),
     "pending": StateLook("waiting", "Pending"),
     "accepted": StateLook("ok", "Accepted"),

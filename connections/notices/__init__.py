@@ -4,6 +4,7 @@
     people     who can act
     letters    what a mail says
     posting    the mails that wait, out to the mail server
+    mailing    one mail
     banners    what the pages of a team say
 
 Nothing here is fired by an event. A tick compares, so whatever was killed or lost is made up for by the next.

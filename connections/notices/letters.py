@@ -24,11 +24,16 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail without its address."""
+    """A mail without its address; and its parts, for whoever says the same in another way."""
 
     subject: str
     text: str
     html: str
+    reasons: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    to_do: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,17 @@ def _letter(team: Team, headline: str, connections: Sequence[Connection], **more
         subject=bounded(headline, 200),
         text=render_to_string("connections/mail/notice.txt", context).strip() + "\n",
         html=render_to_string("connections/mail/notice.html", context),
+        reasons=tuple(_said(reason) for reason in more.get("reasons", ())),
+        connections=tuple(connection.name for connection in context["connections"]),
+        requests=tuple(each["request_name"] for each in more.get("affected", {}).get("requests", ())),
+        to_do=more["to_do"],
+        url=context["url"],
     )
+
+
+def _said(reason: Reason) -> str:
+    words = f" The provider said: {reason.provider_text}" if reason.provider_text else ""
+    return f"{reason.sentence}{words}".strip()
 
 
 def page_of(team: Team, connections: Sequence[Connection]) -> str:

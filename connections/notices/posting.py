@@ -4,16 +4,13 @@ import logging
 import smtplib
 import time
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db.models import F, Q, QuerySet
 
 from connections.models import NoticeMail, NoticeSubject
 from connections.models.notices import ALL_CLEAR
 
-from . import letters
+from . import letters, mailing
 from .people import hearing
 
 # Longer than a mail server may take for one mail: EMAIL_TIMEOUT for each of its few answers.
@@ -82,19 +79,7 @@ def _send(mail: NoticeMail, now: datetime) -> bool:
     if letter is None:
         _own(mail).update(leased_until=None, dropped_at=now)
         return False
-    message = EmailMultiAlternatives(
-        subject=letter.subject,
-        body=letter.text,
-        to=[address],
-        headers={
-            # The same for each try, so that a mailbox that gets it twice can tell.
-            "Message-ID": f"<{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>",
-            "Auto-Submitted": "auto-generated",
-        },
-        connection=get_connection(),
-    )
-    message.attach_alternative(letter.html, "text/html")
-    message.send()
+    mailing.send(address, subject=letter.subject, text=letter.text, html=letter.html, id=mail.pk)
     _own(mail).update(leased_until=None, sent_at=now)
     return True
 

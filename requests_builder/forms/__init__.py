@@ -12,8 +12,10 @@ importing        the form that a file of requests comes in by
 feed             a new feed of a table
 schedule         when a request runs by itself
 variables        the variables of a request, and the form of one of a team
+alerts           where alerts go, and when people are told
 """
 
+from .alerts import ChannelForm, RulesForm, ScheduleRulesForm
 from .feed import FeedForm
 from .importing import ImportForm
 from .mapping import MappingTrialForm
@@ -28,11 +30,14 @@ __all__ = [
     "NAME_TAKEN",
     "PAGINATION_LABELS",
     "BackfillForm",
+    "ChannelForm",
     "FeedForm",
     "ImportForm",
     "MappingTrialForm",
+    "RulesForm",
     "SavedRequestForm",
     "ScheduleForm",
+    "ScheduleRulesForm",
     "TeamVariableForm",
     "WatermarkForm",
     "in_units",

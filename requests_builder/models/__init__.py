@@ -12,10 +12,21 @@ publications    which run brought rows into it
 sortings        its rows in the order of a column
 feeds           its addresses for other programs
 variables       values that requests use by their names
+alerts          what people are told about schedules, and where to
 """
 
 from connections.encryption import DecryptionFailed
 
+from .alerts import (
+    Alert,
+    AlertRules,
+    Channel,
+    ChannelKind,
+    Delivery,
+    Incident,
+    IncidentKind,
+    WatchMark,
+)
 from .feeds import Feed
 from .publications import Publication
 from .request_files import RequestFile
@@ -39,14 +50,21 @@ from .variables import TeamVariable
 
 __all__ = [
     "UNFINISHED",
+    "Alert",
+    "AlertRules",
     "ApiKeyPlace",
     "AuthorizationKind",
     "Batch",
     "BodyKind",
     "CatchUp",
+    "Channel",
+    "ChannelKind",
     "DecryptionFailed",
+    "Delivery",
     "Feed",
     "IfEmpty",
+    "Incident",
+    "IncidentKind",
     "Mender",
     "Overlap",
     "Publication",
@@ -64,6 +82,7 @@ __all__ = [
     "TeamVariable",
     "Trigger",
     "Try",
+    "WatchMark",
     "WriteMode",
     "no_pagination",
 ]

@@ -171,6 +171,9 @@ class Run(models.Model):
             ),
             models.Index(fields=["not_before"], condition=Q(state__in=UNFINISHED), name="run_unfinished"),
             models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False), name="run_just_finished"
+            ),
+            models.Index(
                 fields=["schedule", "trigger", "due_at"],
                 condition=Q(state=RunState.QUEUED, not_before=None),
                 name="run_in_line",

@@ -43,6 +43,8 @@ class Schedule(models.Model):
     catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.LATEST)
     overlap = models.CharField(max_length=10, choices=Overlap.choices, default=Overlap.SKIP)
     is_paused = models.BooleanField(default=False)
+    # When it was paused because it failed again and again; None: it was not, or somebody has resumed it.
+    stopped_at = models.DateTimeField(null=True, blank=True)
     # The next due time; it moves on in the transaction that writes the run of the one before. It stands still
     # during a pause. None: the rule has come to its end.
     next_at = models.DateTimeField(null=True, blank=True)
@@ -73,7 +75,7 @@ class Schedule(models.Model):
 
     @property
     def state(self) -> str:
-        """Active, paused or ended: whether anything will be due."""
+        """Active, paused, stopped (paused because it failed) or ended: whether anything will be due."""
         if self.is_paused:
-            return "paused"
+            return "stopped" if self.stopped_at else "paused"
         return "active" if self.next_at else "ended"

@@ -19,6 +19,7 @@ ledger       what is due, what is to be recovered, Run now
 cancelling   the end of a run that is not wanted any more
 scheduling   schedules set, paused, resumed, removed
 backfills    due times of the past made up for
+resuming     both, after a pause
 bell         messages to workers
 standing     how the queue stands, in numbers
 tallying     what is counted of runs, and what the lines of a log tell of the one that is worked on
@@ -32,6 +33,8 @@ from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
 from requests_builder.runs.ledger import (
     DEAD_CONNECTION,
+    ON_TIME,
+    STOPPED,
     dead_connection,
     recover_runs,
     request_run,
@@ -40,6 +43,7 @@ from requests_builder.runs.ledger import (
 )
 from requests_builder.runs.previews import MAX_SHOWN_CHARACTERS, MAX_SHOWN_RECORDS, Preview, preview
 from requests_builder.runs.problems import Problem
+from requests_builder.runs.resuming import resume_and_backfill, skipped_lately
 from requests_builder.runs.scheduling import next_runs, pause, remove_schedule, resume, set_schedule
 from requests_builder.runs.second_pages import SecondPage, Verdict, try_second_page
 from requests_builder.runs.standing import Standing, standing
@@ -49,6 +53,8 @@ __all__ = [
     "DEAD_CONNECTION",
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
+    "ON_TIME",
+    "STOPPED",
     "Backfill",
     "BackfillRefused",
     "Foresight",
@@ -75,7 +81,9 @@ __all__ = [
     "remove_schedule",
     "request_run",
     "resume",
+    "resume_and_backfill",
     "set_schedule",
+    "skipped_lately",
     "stand_in_token",
     "standing",
     "start_due_runs",

@@ -46,6 +46,9 @@ SWEPT_AT_ONCE = 20_000
 
 AWAY = "No scheduler was running when it was due."
 PAUSED = "The schedule was paused when it was due."
+# The error code of what was due while a schedule was paused for its failures, and why.
+STOPPED = "schedule_stopped"
+PAUSED_FOR_FAILURES = "When it was due, the schedule was paused because it had failed again and again."
 NOT_MADE_UP = {
     CatchUp.SKIP: "By the schedule’s catch-up policy nothing is made up for.",
     CatchUp.LATEST: "Only the latest due time was made up for.",
@@ -209,14 +212,17 @@ def _passed(
     if not passed:
         return []
     state = RunState.SKIPPED if was_paused else RunState.MISSED
-    reason = f"{PAUSED if was_paused else AWAY} {NOT_MADE_UP[CatchUp(schedule.catch_up)]}"
+    was_stopped = was_paused and schedule.stopped_at is not None
+    why = (PAUSED_FOR_FAILURES if was_stopped else PAUSED) if was_paused else AWAY
+    reason = f"{why} {NOT_MADE_UP[CatchUp(schedule.catch_up)]}"
+    code = STOPPED if was_stopped else ""
     older, listed = passed[:-MOST_LISTED], passed[-MOST_LISTED:]
     if not older and passed[0] != first:
         older, listed = passed[:1], passed[1:]
-    rows = [_row(schedule, moment, state, reason, finished_at=now) for moment in listed]
+    rows = [_row(schedule, moment, state, reason, finished_at=now, error_code=code) for moment in listed]
     if not older:
         return rows
-    all_before = _row(schedule, first, state, reason, finished_at=now)
+    all_before = _row(schedule, first, state, reason, finished_at=now, error_code=code)
     all_before.due_until = older[-1] if older[-1] > first else None
     return [all_before, *rows]
 

@@ -104,7 +104,8 @@ def resume(schedule: Schedule, *, now: datetime) -> list[UUID]:
                 begun = write_down([found], now, was_paused=True)
             else:
                 found.save(update_fields=["is_paused"])
-    schedule.refresh_from_db(fields=["is_paused", "next_at"])
+            Schedule.objects.filter(pk=schedule.pk).update(stopped_at=None)
+    schedule.refresh_from_db(fields=["is_paused", "next_at", "stopped_at"])
     bell.ring(begun)
     return begun
 

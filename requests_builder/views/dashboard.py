@@ -12,6 +12,7 @@ from accounts.access import TeamRequest, member_required
 from accounts.models import Role
 from connections.models import ConnectionState
 from requests_builder.models import RunState, Schedule
+from requests_builder.views.alerts import open_incidents
 
 SHOWN = 8
 
@@ -35,6 +36,7 @@ def dashboard(request: TeamRequest) -> HttpResponse:
         "healthy_count": by_health.get(ConnectionState.CONNECTED, 0),
         "succeeded_count": counts.get(RunState.SUCCEEDED, 0),
         "failed_count": counts.get(RunState.FAILED, 0),
+        "incidents": open_incidents(request.team)[:SHOWN],
         "failures": lately.filter(state=RunState.FAILED)
         .select_related("saved_request")
         .order_by("-due_at")[:SHOWN],

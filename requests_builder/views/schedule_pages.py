@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.db.models import Count, Max, Min
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,13 +18,12 @@ from accounts.access import TeamRequest, member_required
 from accounts.models import Role
 from requests_builder import runs
 from requests_builder.forms import BackfillForm
-from requests_builder.models import Run, RunState, Schedule, Trigger
+from requests_builder.models import IncidentKind, Run, RunState, Schedule, Trigger
 from requests_builder.views.schedules import FORETOLD, scheduled_or_404
 
 PAGE = 50
 ON_THE_STRIP = 60
-# So long it is offered to run what was skipped because the connection was dead.
-OFFERED_FOR = timedelta(days=7)
+INCIDENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,7 @@ def schedule_page(request: TeamRequest, uuid: UUID) -> HttpResponse:
     found = (past.filter(due_at__lt=before) if before else past)[: max(PAGE, ON_THE_STRIP) + 1]
     page = _due_times(found, zone)
     has_older = len(page) > PAGE
+    incidents = list(schedule.incidents.order_by("-opened_at", "-id")[:INCIDENTS])
     context = {
         "saved_request": saved_request,
         "schedule": schedule,
@@ -70,7 +69,9 @@ def schedule_page(request: TeamRequest, uuid: UUID) -> HttpResponse:
         "newest": "?" if before else "",
         "backfilling": schedule.runs.unfinished().filter(trigger=Trigger.BACKFILL).count(),
         "dead_connection": runs.dead_connection(saved_request),
-        "skipped": _skipped_for_its_connection(schedule, zone, timezone.now()),
+        "skipped": None if schedule.is_paused else _skipped(schedule, zone, timezone.now()),
+        "incidents": incidents,
+        "stopped": next((each for each in incidents if each.kind == IncidentKind.PAUSED), None),
         "can_edit": request.membership.is_at_least(Role.EDITOR),
     }
     return render(request, "requests_builder/schedule_page.html", context)
@@ -89,11 +90,15 @@ def schedule_pause(request: TeamRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 @member_required(Role.EDITOR)
 def schedule_resume(request: TeamRequest, uuid: UUID) -> HttpResponse:
-    """Go on, and make up for the pause as the catch-up policy says."""
+    """Go on, and make up for the pause as the catch-up policy says; on demand for all of it."""
     saved_request = scheduled_or_404(request, uuid)
     if saved_request.schedule.kept_rule is None:
         messages.error(request, saved_request.schedule.in_words)
         return redirect("requests_builder:schedule", team=request.team.slug, uuid=uuid)
+    if request.POST.get("backfill"):
+        done = runs.resume_and_backfill(saved_request.schedule, user=request.user, now=timezone.now())
+        messages.success(request, f"The schedule of {saved_request.name} goes on. {_told(done)}")
+        return _back(request, uuid)
     begun = runs.resume(saved_request.schedule, now=timezone.now())
     made_up = " What was due during the pause is made up for." if begun else ""
     messages.success(request, f"The schedule of {saved_request.name} goes on.{made_up}")
@@ -166,16 +171,14 @@ def _due_times(found: Iterable[Run], zone: str) -> list[DueTime]:
     ]
 
 
-def _skipped_for_its_connection(schedule: Schedule, zone: str, now: datetime) -> dict[str, object] | None:
-    """How many due times lately, and from when to when on the clocks of the zone."""
-    skipped = schedule.runs.filter(
-        state=RunState.SKIPPED, error_code=runs.DEAD_CONNECTION, due_at__gt=now - OFFERED_FOR
-    )
-    found = skipped.aggregate(count=Count("id"), first=Min("due_at"), last=Max("due_at"))
-    if not found["count"]:
+def _skipped(schedule: Schedule, zone: str, now: datetime) -> dict[str, object] | None:
+    """How many due times lately for no fault of theirs, and from when to when on the clocks of the zone."""
+    found = runs.skipped_lately(schedule, now)
+    if found is None:
         return None
-    first, last = (found[name].astimezone(ZoneInfo(zone)) for name in ("first", "last"))
-    return {"count": found["count"], "first": f"{first:%Y-%m-%dT%H:%M}", "last": f"{last:%Y-%m-%dT%H:%M}"}
+    count, first, last = found
+    first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (first, last))
+    return {"count": count, "first": f"{first:%Y-%m-%dT%H:%M}", "last": f"{last:%Y-%m-%dT%H:%M}"}
 
 
 def _cursor(text: str) -> datetime | None:

@@ -29,10 +29,12 @@ def schedule_list(request: TeamRequest) -> HttpResponse:
         .with_last_run()
         .order_by("schedule__is_paused", F("schedule__next_at").asc(nulls_last=True))
     )
-    can_edit = request.membership.is_at_least(Role.EDITOR)
-    return render(
-        request, "requests_builder/schedule_list.html", {"scheduled": scheduled, "can_edit": can_edit}
-    )
+    context = {
+        "scheduled": scheduled,
+        "stopped": [each for each in scheduled if each.schedule.state == "stopped"],
+        "can_edit": request.membership.is_at_least(Role.EDITOR),
+    }
+    return render(request, "requests_builder/schedule_list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
