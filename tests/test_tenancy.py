@@ -16,7 +16,16 @@ from accounts import invitations
 from accounts.models import Membership, Role, Team, User
 from connections.models import Notice, NoticeKind, TeamPreset
 from requests_builder import importing, imports, samples
-from requests_builder.models import Batch, Row, Run, Schedule, TeamVariable, Trigger
+from requests_builder.models import (
+    Batch,
+    Channel,
+    ChannelKind,
+    Row,
+    Run,
+    Schedule,
+    TeamVariable,
+    Trigger,
+)
 from requests_builder.tables import feeds
 from tests import factories
 from tests.factories import (
@@ -92,6 +101,15 @@ def schedule(team: Team) -> dict[str, Any]:
     rule = {"every": "1 hour"}
     Schedule.objects.create(saved_request=scheduled, rule=rule, next_at=timezone.now())
     return {"uuid": scheduled.pk}
+
+
+def channel(team: Team) -> dict[str, Any]:
+    made = Channel.objects.create(team=team, kind=ChannelKind.WEBHOOK, name="On-call", secret="whsec_AAAA")
+    return {"uuid": made.pk}
+
+
+def channel_kind(team: Team) -> dict[str, Any]:
+    return {"kind": "slack"}
 
 
 def variable(team: Team) -> dict[str, Any]:
@@ -206,6 +224,16 @@ WALL = {
     "requests_builder:schedule_backfill_stop": Door(post=EDITOR, arguments=schedule),
     "requests_builder:schedule_pause": Door(post=EDITOR, arguments=schedule),
     "requests_builder:schedule_resume": Door(post=EDITOR, arguments=schedule),
+    "requests_builder:schedule_alerts": Door(get=EDITOR, post=EDITOR, arguments=schedule),
+    "requests_builder:alerts": Door(get=VIEWER),
+    "requests_builder:alert_rules": Door(get=EDITOR, post=EDITOR),
+    "requests_builder:incident_list": Door(get=VIEWER),
+    "requests_builder:channel_new": Door(get=EDITOR, post=EDITOR, arguments=channel_kind, has_object=False),
+    "requests_builder:channel": Door(get=EDITOR, post=EDITOR, arguments=channel),
+    "requests_builder:channel_test": Door(post=EDITOR, arguments=channel),
+    "requests_builder:channel_switch": Door(post=EDITOR, arguments=channel),
+    "requests_builder:channel_secret": Door(post=EDITOR, arguments=channel),
+    "requests_builder:channel_delete": Door(get=EDITOR, post=EDITOR, arguments=channel),
     "requests_builder:schedule_delete": Door(get=EDITOR, post=EDITOR, arguments=schedule),
     "requests_builder:request_mapping": Door(post=EDITOR),
     "requests_builder:request_will_send": Door(post=VIEWER),

@@ -120,6 +120,13 @@ class RulesForm(forms.Form):
         help_text="1: at the first failure; a run has been tried several times by then. 0: never. There is "
         "one alert, however often it fails after that.",
     )
+    pause_after = forms.IntegerField(
+        label="Failures in a row before the schedule is paused",
+        min_value=0,
+        max_value=MOST_IN_A_ROW,
+        help_text="Only of a kind that trying again does not heal, or if it goes on for three days. Whoever "
+        "gets alerts hears of it. 0: never.",
+    )
     on_recovery = forms.BooleanField(
         label="Recovery",
         required=False,
@@ -147,13 +154,6 @@ class RulesForm(forms.Form):
         required=False,
         help_text="One needs a person, is out of order, or ends soon: to Slack and webhooks. By mail, "
         "members hear of it anyway.",
-    )
-    pause_after = forms.IntegerField(
-        label="Failures in a row before the schedule is paused",
-        min_value=0,
-        max_value=MOST_IN_A_ROW,
-        help_text="Only of a kind that trying again does not heal, or if it goes on for three days. Whoever "
-        "gets alerts hears of it. 0: never.",
     )
 
     def __init__(self, *args: Any, rules: Rules, **kwargs: Any) -> None:

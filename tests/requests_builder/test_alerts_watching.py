@@ -33,7 +33,6 @@ from requests_builder.models import (
     Schedule,
     Trigger,
 )
-from requests_builder.schedules import Minutes
 from tests import factories
 from tests.connections.test_notices import broken, enter
 from tests.requests_builder.alerting import FIVE, Listener, ended, reader, scheduled, told
@@ -74,7 +73,9 @@ def test_500_failing_ticks_make_one_alert_and_one_when_it_recovers(
         lambda request: Response('[{"id": 1}]', status, content_type="application/json")
     )
     table = factories.TableFactory(team=team)
-    schedule = scheduled(team, now, is_due=True, url=f"http://127.0.0.1:{httpserver.port}/items", table=table, retries=0)
+    schedule = scheduled(
+        team, now, is_due=True, url=f"http://127.0.0.1:{httpserver.port}/items", table=table, retries=0
+    )
 
     def tick(number: int) -> None:
         moment = now + number * FIVE
@@ -472,7 +473,9 @@ def test_resuming_makes_up_for_what_was_skipped(team: Team, now: datetime) -> No
     # The newest by the catch-up policy, the others as a backfill.
     assert (done.queued, done.kept) == (3, 1)
     due = schedule.runs.filter(due_at__gt=now).order_by("due_at")
-    assert list(due.values_list("trigger", "state")) == [("backfill", "queued")] * 3 + [("schedule", "queued")]
+    assert list(due.values_list("trigger", "state")) == [("backfill", "queued")] * 3 + [
+        ("schedule", "queued")
+    ]
 
 
 def test_of_very_many_that_were_skipped_the_newest_are_made_up_for(team: Team, now: datetime) -> None:
