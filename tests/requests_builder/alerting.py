@@ -74,7 +74,7 @@ def ended(schedule: Schedule, at: datetime, state: RunState = RunState.FAILED, *
 
 def told(**chosen: Any) -> list[tuple[str, str]]:
     """Kind and event of what was told, in order."""
-    found = Alert.objects.filter(**chosen).order_by("at", "is_recovery")
+    found = Alert.objects.filter(**chosen).order_by("at", "is_recovery", "incident__kind")
     return [(alert.facts["kind"], alert.facts["event"]) for alert in found]
 
 
