@@ -1,11 +1,14 @@
 """What tests of alerts share: schedules with runs that have ended, and somebody who listens."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.db import connections
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -78,6 +81,27 @@ def told(**chosen: Any) -> list[tuple[str, str]]:
     return [(alert.facts["kind"], alert.facts["event"]) for alert in found]
 
 
+def together(count: int, work: Any) -> None:
+    """Do it in so many threads at the same moment; what one raises is raised."""
+    barrier, errors = threading.Barrier(count), []
+
+    def go() -> None:
+        try:
+            barrier.wait()
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=go) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
 class Listener:
     """A receiver of messages with a real one's rules: it wants JSON by POST, and may be out of order."""
 
@@ -85,6 +109,7 @@ class Listener:
         self.url = f"http://127.0.0.1:{server.port}{path}"
         self.status = 200
         self.words = "ok"
+        self.seconds = 0.0
         self.headers: dict[str, str] = {}
         self.requests: list[Request] = []
         server.expect_request(path).respond_with_handler(self._answer)
@@ -94,6 +119,7 @@ class Listener:
             return Response("invalid_payload", 400)
         json.loads(request.get_data())
         self.requests.append(request)
+        time.sleep(self.seconds)
         return Response(self.words, self.status, self.headers)
 
     @property

@@ -1,6 +1,5 @@
 """What is told of schedules, and what is not: one alert for each incident, and one when it is over."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.core.mail import EmailMessage
 from django.db import connection as database
-from django.db import connections, transaction
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 from pytest_httpserver import HTTPServer
@@ -24,6 +23,7 @@ from requests_builder import alerts, runs
 from requests_builder.models import (
     Alert,
     AuthorizationKind,
+    CatchUp,
     ChannelKind,
     Delivery,
     Incident,
@@ -35,7 +35,7 @@ from requests_builder.models import (
 )
 from tests import factories
 from tests.connections.test_notices import broken, enter
-from tests.requests_builder.alerting import FIVE, Listener, ended, reader, scheduled, told
+from tests.requests_builder.alerting import FIVE, Listener, ended, reader, scheduled, together, told
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -287,27 +287,6 @@ def test_watchers_at_once_tell_once(team: Team, now: datetime) -> None:
     assert Delivery.objects.count() == 12
 
 
-def together(count: int, work: Any) -> None:
-    """Do it in so many threads at the same moment; what one raises is raised."""
-    barrier, errors = threading.Barrier(count), []
-
-    def go() -> None:
-        try:
-            barrier.wait()
-            work()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=go) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-
-
 def test_a_tick_costs_the_same_however_many_runs_there_are(team: Team, now: datetime) -> None:
     schedule = scheduled(team, now)
 
@@ -396,13 +375,15 @@ def test_a_due_time_that_no_scheduler_writes_down_is_late(team: Team, now: datet
 
 
 def test_what_is_made_up_for_is_not_told_as_late(team: Team, now: datetime) -> None:
-    scheduled(team, now, is_due=True)
+    schedule = scheduled(team, now, is_due=True)
+    Schedule.objects.filter(pk=schedule.pk).update(catch_up=CatchUp.ALL)
     away_until = now + DAY
     runs.start_due_runs(away_until)
     Run.objects.update(created_at=away_until)
 
     alerts.watch(now=away_until + MINUTE)
 
+    assert schedule.runs.in_line().count() > 50
     assert told() == []
 
 
