@@ -52,7 +52,7 @@ def _waiting(now: datetime) -> dict[UUID, datetime]:
 def _unbegun(now: datetime) -> Iterator[tuple[UUID, datetime]]:
     """Runs that were written down in time and wait. What is made up for is late anyway, and no news."""
     in_time = Q(created_at__lte=F("due_at") + ON_TIME)
-    late = Run.objects.filter(
+    late = Run.objects.unfinished().filter(
         Q(not_before=None) | Q(not_before__lte=now),
         in_time,
         state=RunState.QUEUED,
@@ -72,7 +72,7 @@ def _unwritten(now: datetime) -> Iterator[tuple[UUID, datetime]]:
 
 
 def _why(schedule: Schedule, due_at: datetime, minutes: int) -> str:
-    runs = schedule.runs.filter(due_at__lt=due_at, state=RunState.RUNNING)
+    runs = schedule.runs.unfinished().filter(due_at__lt=due_at, state=RunState.RUNNING)
     cause = (
         "The run before it is still under way."
         if runs.exists()
