@@ -67,6 +67,10 @@ class Lease:
         """Whether a write has shown that the run is somebody else's, or finished. Asks nobody."""
         return self._is_lost
 
+    def lose(self) -> None:
+        """Note that the run is somebody else's, or finished."""
+        self._is_lost = True
+
     @property
     def is_safe(self) -> bool:
         """Whether `check` would let the run go on, without a look at the database."""
@@ -91,7 +95,7 @@ class Lease:
         if "checkpoint" in fields and fields["checkpoint"] is not None:
             fields["checkpoint"] = _FIELDS["checkpoint"].seal(self.run.pk, fields["checkpoint"])
         if not _update_ours(self.run, fields):
-            self._is_lost = True
+            self.lose()
             raise LeaseLost
         self._until = until
 
@@ -132,6 +136,23 @@ def _update_statement(names: tuple[str, ...]) -> str:
     sets, held = ([f"{quote(_FIELDS[name].column)} = %s" for name in some] for some in (names, _HELD_BY))
     table = quote(Run._meta.db_table)
     return f"UPDATE {table} SET {', '.join(sets)} WHERE {' AND '.join(held)}"  # noqa: S608 - our own names
+
+
+def hold(leases: Sequence[Lease]) -> set[Lease]:
+    """Those whose runs are still theirs: locked to the end of the transaction, so that nobody takes them over."""
+    runs = Run.objects.select_for_update().filter(pk__in=[lease.run.pk for lease in leases])
+    # In one order for all, or two who lock several would wait for one another.
+    fences = dict(runs.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", "fence"))
+    held = {lease for lease in leases if fences.get(lease.run.pk) == lease.run.fence}
+    for lease in leases:
+        if lease not in held:
+            lease.lose()
+    return held
+
+
+def say_lost(lease: Lease) -> None:
+    """Leave a word in the log about a run that was not ours any more."""
+    logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
 
 
 def claim(run_id: UUID, *, worker: UUID, clock: Clock) -> Lease | None:
