@@ -112,11 +112,11 @@ def _finish(endings: Sequence[Ending]) -> None:
 class Writer:
     """Settles what the threads of a worker bring, in a thread of its own, which there is only while they do.
 
-    `conclude` settles one by itself, and sees to what is wrong with it; `done` is told when one is settled, or
-    is left to the end of its lease.
+    `conclude` settles one by itself, and sees to what is wrong with it; `done` is told of those that are
+    settled, or left to the ends of their leases.
     """
 
-    def __init__(self, conclude: Callable[[Ending], object], done: Callable[[Ending], None]) -> None:
+    def __init__(self, conclude: Callable[[Ending], object], done: Callable[[Sequence[Ending]], None]) -> None:
         self._conclude = conclude
         self._done = done
         self._lock = threading.Lock()
@@ -170,8 +170,7 @@ class Writer:
                 for ending in group:
                     self._settle_alone(ending)
         finally:
-            for ending in group:
-                self._done(ending)
+            self._done(group)
 
     def _is_settled_together(self, group: Sequence[Ending]) -> bool:
         if len(group) == 1:
