@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 Rows = Sequence[Sequence[Any]]
@@ -66,8 +66,10 @@ def _fields(model: type[models.Model], names: tuple[str, ...]) -> list[Any]:
 
 
 def _prepared(fields: Sequence[Any], rows: Rows) -> list[Any]:
+    # Not the proxy, which looks each of its attributes up anew.
+    database = connections[DEFAULT_DB_ALIAS]
     return [
-        field.get_db_prep_save(value, connection)
+        field.get_db_prep_save(value, database)
         for row in rows
         for field, value in zip(fields, row, strict=True)
     ]

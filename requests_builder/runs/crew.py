@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, close_old_connections
+from django.db import connections as databases
 from django.utils import timezone
 
+from connections import outbound
 from requests_builder.runs import execution, leases, queue
 from requests_builder.runs.leases import Lease, heart
 from requests_builder.runs.settling import Ending, Writer
@@ -21,6 +23,8 @@ MOST_AT_ONCE = 64
 # To take many costs hardly more than to take one: while most hands are busy, so many seconds are given for
 # others to be free.
 GATHER = 0.05
+# To all hosts of all teams together, between two calls.
+MOST_CONNECTIONS = 256
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Crew:
         self._freed = threading.Condition(self._lock)
         self._resting = threading.Condition(self._lock)
         self._writer = Writer(execution.conclude, self._settled)
+        self._shelf = outbound.Shelf(MOST_CONNECTIONS)
         self._taken: deque[Lease] = deque()
         self._threads = 0
         self._busy = 0
@@ -99,13 +104,15 @@ class Crew:
             if leases.is_stopping.is_set():
                 self._give_back()
         finally:
-            connections.close_all()
+            databases.close_all()
+            if not self._threads:
+                self._shelf.clear()
 
     def _do(self, lease: Lease) -> None:
         is_left_to_writer = False
         try:
             close_old_connections()
-            ending = execution.pull(lease)
+            ending = execution.pull(lease, self._shelf)
             if isinstance(ending, Ending):
                 is_left_to_writer = ending.is_light and self._leave(ending)
                 if not is_left_to_writer:
@@ -184,7 +191,7 @@ class Crew:
         except DatabaseError as error:
             # The next bell tries again.
             logger.warning("No run could be taken: %s", type(error).__name__)
-            connections.close_all()
+            databases.close_all()
         finally:
             self._lock.acquire()
             self._is_fetching = False

@@ -51,12 +51,13 @@ def work_on(lease: Lease) -> RunState | None:
         return conclude(ending) if isinstance(ending, Ending) else ending
 
 
-def pull(lease: Lease) -> Ending | RunState | None:
+def pull(lease: Lease, shelf: outbound.Shelf | None = None) -> Ending | RunState | None:
     """Ask for every page that is left, and store all but the last one, which is to be settled.
 
-    If it does not come to that, the state the run is left in; None if it is not ours any more.
+    If it does not come to that, the state the run is left in; None if it is not ours any more. Connections
+    are kept on the `shelf` for other runs of the same team.
     """
-    return _seen_to(lease, partial(_pull, lease))
+    return _seen_to(lease, partial(_pull, lease, shelf))
 
 
 def conclude(ending: Ending) -> RunState | None:
@@ -64,8 +65,8 @@ def conclude(ending: Ending) -> RunState | None:
     return _seen_to(ending.lease, partial(_settle, ending))
 
 
-def _pull(lease: Lease) -> Ending:
-    with outbound.Door() as door:
+def _pull(lease: Lease, shelf: outbound.Shelf | None) -> Ending:
+    with outbound.Door(shelf=shelf, owner=lease.run.team_id) as door:
         return Pull(lease, door).go()
 
 
