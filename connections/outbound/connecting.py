@@ -23,7 +23,7 @@ from .addresses import Address, Origin, Policy, Target, blocked
 from .errors import Code, Unreachable
 from .messages import Outgoing
 from .shelf import Shelf
-from .wire import Reply, Trip
+from .wire import REPEATABLE, Reply, Trip
 
 _MAX_KEPT = 32  # connections without a call, to all origins together
 
@@ -213,7 +213,10 @@ class GuardedAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         assert isinstance(request, GuardedRequest)
         origin = request.target.origin
-        connection = self._kept_to(origin) or self._new(origin)
+        # A server may hang up just when it is asked over a connection that was idle: what must not be sent
+        # twice goes over none that another door has left.
+        may_be_old = self._has_own_shelf or request.outgoing.method in REPEATABLE
+        connection = (self._kept_to(origin) if may_be_old else None) or self._new(origin)
 
         def release(is_reusable: bool) -> None:
             if not (is_reusable and self._keep(origin, connection)):
