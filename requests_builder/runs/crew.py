@@ -126,6 +126,9 @@ class Crew:
             with self._lock:
                 self._busy -= 1
                 self._look_again()
+                is_last = not (self._busy or self._taken)
+            if is_last and is_left_to_writer:
+                self._writer.hurry()
 
     def _leave(self, ending: Ending) -> bool:
         """Leave it to the writer, unless that has too much to do; whether it was left."""

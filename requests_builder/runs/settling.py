@@ -21,9 +21,9 @@ from requests_builder.models import Run, RunState, bulk
 from requests_builder.runs import leases, newness
 from requests_builder.runs.leases import Lease
 
-# Ends of runs in one transaction, and seconds for which the first of them waits for others.
+# Ends of runs in one transaction, and seconds for which the first of them waits for others under way.
 MOST_AT_ONCE = 64
-GATHER = 0.05
+GATHER = 0.2
 # Bytes of answers: larger ones are settled at once by whoever brought them, as are all while so much waits.
 LIGHT = 128 * 2**10
 MOST_WAITING = 4 * 2**20
@@ -124,6 +124,7 @@ class Writer:
         self._waiting: list[Ending] = []
         self._size = 0
         self._is_at_work = False
+        self._is_hurried = False
 
     def take(self, ending: Ending) -> bool:
         """Settle it soon; False if too much waits already."""
@@ -135,9 +136,16 @@ class Writer:
             if not self._is_at_work:
                 self._is_at_work = True
                 threading.Thread(target=self._work, name="writer").start()
-            elif len(self._waiting) in (1, MOST_AT_ONCE):
+            self._is_hurried = False
+            if len(self._waiting) in (1, MOST_AT_ONCE):
                 self._changed.notify()
             return True
+
+    def hurry(self) -> None:
+        """Nothing else is under way: what waits need not wait for more."""
+        with self._lock:
+            self._is_hurried = True
+            self._changed.notify()
 
     def _work(self) -> None:
         try:
@@ -156,7 +164,10 @@ class Writer:
                     self._is_at_work = False
                     return []
                 self._changed.wait(left)
-            self._changed.wait_for(lambda: len(self._waiting) >= MOST_AT_ONCE, GATHER)
+            self._changed.wait_for(
+                lambda: self._is_hurried or len(self._waiting) >= MOST_AT_ONCE or leases.is_stopping.is_set(),
+                GATHER,
+            )
             group = _of_different_tables(self._waiting)[:MOST_AT_ONCE]
             chosen = set(map(id, group))
             self._waiting = [ending for ending in self._waiting if id(ending) not in chosen]
