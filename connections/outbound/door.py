@@ -27,7 +27,8 @@ class Door:
 
     One for each run or flow, never shared between teams: a connection, once open, belongs to whoever used it.
     With a `shelf`, they outlive the door, for other doors of the same `owner`: a team has one owner for all
-    that it sends. Threads of one run may share a door. Holds no cookies and reads nothing from the environment.
+    that it sends. Threads of one run may share a door. Holds no cookies and reads nothing from the
+    environment.
 
     `allow` None means what OUTBOUND_ALLOW in the settings says. `resolve` looks up names and `trust`
     decides about certificates, in place of the system's resolver and the public authorities.
@@ -57,7 +58,10 @@ class Door:
         self.close()
 
     def close(self) -> None:
-        """Close every connection that is not on a shelf. Calls that other threads have under way end with an OutboundError."""
+        """Close every connection that is not on a shelf.
+
+        Calls that other threads have under way end with an OutboundError.
+        """
         self._is_closed = True
         for trip in list(self._under_way):
             trip.abandon()

@@ -32,8 +32,8 @@ Record = Mapping[str, Any]
 class Destination(Protocol):
     """What the engine asks of a place for records; one is made for each attempt of a run.
 
-    `begin`, `write`, `shipment` and `publish` are called inside the transaction that writes a page's checkpoint: they
-    touch the database only. What has to leave for the outside leaves after it.
+    `begin`, `write`, `shipment` and `publish` are called inside the transaction that writes a page's
+    checkpoint: they touch the database only. What has to leave for the outside leaves after it.
     """
 
     def prepare(self) -> None:

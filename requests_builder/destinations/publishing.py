@@ -112,7 +112,7 @@ def _settle(shipment: Shipment, table: Table, now: datetime) -> dict[str, int]:
 
 
 def _replace(shipments: Sequence[Shipment], now: datetime) -> dict[UUID, str]:
-    """Let each take the place of its request's earlier rows in the table; what else there is to say, by run."""
+    """Let each take the place of its request's earlier rows; what else there is to say, by run."""
     if not shipments:
         return {}
     there: dict[tuple[UUID, UUID], dict[int, int]] = defaultdict(dict)
@@ -134,9 +134,7 @@ def _replace(shipments: Sequence[Shipment], now: datetime) -> dict[UUID, str]:
     return said
 
 
-def _replaced_by(
-    shipment: Shipment, there: Mapping[int, int], now: datetime
-) -> tuple[str, Sequence[int]]:
+def _replaced_by(shipment: Shipment, there: Mapping[int, int], now: datetime) -> tuple[str, Sequence[int]]:
     """A sentence if there is one to say, and which of the batches that are there it replaces.
 
     `there`: the rows of each visible batch of its request in its table.

@@ -30,7 +30,9 @@ def _insert(columns: str, pages: Sequence[tuple[int, Page, Keys | None]]) -> Non
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
-                copy.write("".join(_for_copy(batch_id, _as_json(page), keys) for batch_id, page, keys in pages))
+                copy.write(
+                    "".join(_for_copy(batch_id, _as_json(page), keys) for batch_id, page, keys in pages)
+                )
             return
         places = ", ".join(["%s"] * (columns.count(",") + 1))
         statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608 - our own names

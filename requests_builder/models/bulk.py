@@ -81,7 +81,7 @@ def _places(rows: Rows) -> str:
 
 
 def _given(model: type[models.Model], name: str, number: int) -> str:
-    """The column of VALUES: both databases number them, and PostgreSQL has to be told what a NULL is one of."""
+    """The column of VALUES, by its number; PostgreSQL has to be told of what type a NULL is."""
     [field] = _fields(model, (name,))
     is_text = isinstance(field, models.CharField | models.TextField)
     if connection.vendor != "postgresql" or is_text:

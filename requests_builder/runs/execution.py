@@ -14,7 +14,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
-from requests_builder.models import Mender, Run, RunState, Table
+from requests_builder.models import Mender, RunState, Table
 from requests_builder.runs import bell, calls, leases, newness, settling
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
@@ -156,7 +156,7 @@ class Pull:
         self._found_until: tuple[int, ...] = ()
 
     def go(self) -> Ending:
-        """Every page that is left; the last one is not stored. Raises PullFailed, PullDelayed and LeaseLost."""
+        """Every page that is left; the last is not stored. Raises PullFailed, PullDelayed and LeaseLost."""
         following: Checkpoint | Ending = self._where_to_begin()
         self._destination.prepare()
         self._mapping = mapping.started(self._saved_request.mapping, self._run.findings)
@@ -266,9 +266,7 @@ class Pull:
             counts["watermarks"] = self._newness.to_json()
         return counts
 
-    def _ending(
-        self, answer: outbound.Answer, parts: Sequence[mapping.Rows], end: pagination.End
-    ) -> Ending:
+    def _ending(self, answer: outbound.Answer, parts: Sequence[mapping.Rows], end: pagination.End) -> Ending:
         counts = self._counts(answer, parts, 0, is_whole=True)
         as_they_are = {"findings": self._run.findings, "watermarks": self._run.watermarks}
         return Ending(

@@ -144,7 +144,7 @@ def _update_statement(names: tuple[str, ...]) -> str:
 
 
 def hold(leases: Sequence[Lease]) -> set[Lease]:
-    """Those whose runs are still theirs: locked to the end of the transaction, so that nobody takes them over."""
+    """Those whose runs are still theirs, and stay so: they are locked to the end of the transaction."""
     runs = Run.objects.select_for_update().filter(pk__in=[lease.run.pk for lease in leases])
     # In one order for all, or two who lock several would wait for one another.
     fences = dict(runs.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", "fence"))

@@ -115,8 +115,8 @@ def _queues(claimable: RunQuerySet, teams: list[UUID], most: int) -> _Queues:
 class _Turns:
     """Whose turn it is, one run after the other.
 
-    A heap of what each team waits for at each host. A place in it may be out of date, for what is taken of one
-    host puts its team's other hosts back, too: they are given their right places when they come up.
+    A heap of what each team waits for at each host. A place in it may be out of date, for what is taken of
+    one host puts its team's other hosts back, too: they are given their right places when they come up.
     """
 
     def __init__(self, queues: _Queues, under_way: _UnderWay) -> None:

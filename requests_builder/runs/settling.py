@@ -72,7 +72,7 @@ class Ending:
 
 
 def settle(endings: Sequence[Ending]) -> list[Ending]:
-    """Finish these runs, no two of one table; those of them that were still held, for others stay as they are.
+    """Finish these runs, no two of one table; those that were still held. Others stay as they are.
 
     Raises Table.DoesNotExist, UnreadableAnswer and DatabaseError; then nothing is written.
     """
@@ -116,7 +116,9 @@ class Writer:
     settled, or left to the ends of their leases.
     """
 
-    def __init__(self, conclude: Callable[[Ending], object], done: Callable[[Sequence[Ending]], None]) -> None:
+    def __init__(
+        self, conclude: Callable[[Ending], object], done: Callable[[Sequence[Ending]], None]
+    ) -> None:
         self._conclude = conclude
         self._done = done
         self._lock = threading.Lock()

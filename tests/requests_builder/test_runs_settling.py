@@ -64,7 +64,7 @@ def written(endings: Sequence[Ending]) -> list[Ending]:
             is_over.set()
 
     writer = Writer(execution.conclude, note)
-    assert all([writer.take(ending) for ending in endings])
+    assert all(writer.take(ending) for ending in endings)
     assert is_over.wait(30)
     leases.is_stopping.set()
     for thread in threading.enumerate():
@@ -74,9 +74,7 @@ def written(endings: Sequence[Ending]) -> list[Ending]:
     return done
 
 
-def test_many_ends_cost_the_statements_of_one(
-    request_to: Callable[..., SavedRequest], now: datetime
-) -> None:
+def test_many_ends_cost_the_statements_of_one(request_to: Callable[..., SavedRequest], now: datetime) -> None:
     def statements(count: int) -> int:
         endings = pulled([request_to(f"{count} {number}") for number in range(count)], now)
         with CaptureQueriesContext(connection) as queries:
@@ -118,7 +116,9 @@ def test_each_of_many_is_what_it_would_be_alone(
         )
         assert of_one == of_other
         tables_ = Table.objects.filter(pk__in=[one.table_id, other.table_id])
-        assert len({repr(found) for found in tables_.values_list("columns", "column_types", "publication")}) == 1
+        assert (
+            len({repr(found) for found in tables_.values_list("columns", "column_types", "publication")}) == 1
+        )
     assert [row["id"] for row in rows_of(together[0])] == [3]
     assert [row["id"] for row in rows_of(together[1])] == [1, 2, 3]
 
@@ -206,15 +206,16 @@ def test_what_was_not_committed_never_happened_and_is_pulled_again(
     assert (Row.objects.count(), Batch.objects.count(), Publication.objects.count()) == (4, 2, 2)
 
 
-def test_after_the_commit_nobody_has_it_again(
-    request_to: Callable[..., SavedRequest], now: datetime
-) -> None:
+def test_after_the_commit_nobody_has_it_again(request_to: Callable[..., SavedRequest], now: datetime) -> None:
     endings = pulled([request_to(f"t{number}") for number in range(2)], now)
     settling.settle(endings)
     later = now + 2 * leases.LEASE
 
     assert runs.recover_runs(later) == []
-    assert [runs.execute(ending.lease.run.pk, worker=uuid4(), now=later) for ending in endings] == [None, None]
+    assert [runs.execute(ending.lease.run.pk, worker=uuid4(), now=later) for ending in endings] == [
+        None,
+        None,
+    ]
     assert Row.objects.count() == 4
 
 
