@@ -63,6 +63,7 @@ class Crew:
         leases.is_stopping.set()
         with self._lock:
             self._tell_all()
+        self._writer.hurry()
         self._give_back()
 
     def rest(self, seconds: float) -> bool:
