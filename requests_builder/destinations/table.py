@@ -58,7 +58,7 @@ class TableDestination:
                 insert(self._batch.pk, page)
 
     def shipment(self, run: Run, pages: Sequence[TypedPage], *, rows: int, is_complete: bool) -> Shipment:
-        if not self.is_keyed and not run.pages:
+        if self._batch is None and not self.is_keyed and not run.pages:
             return Shipment(
                 run,
                 self._saved_request,
