@@ -21,13 +21,15 @@ from requests_builder.models import Batch, IfEmpty, Publication, Run, SavedReque
 
 Records = Sequence[Mapping[str, Any]]
 _AT_ONCE = 500
+# The fields of a new batch, each with its attribute.
+_STORED = {field.name: field.attname for field in Batch._meta.concrete_fields if not field.primary_key}
 
 
 @dataclass(slots=True)
 class Shipment:
     """What a run has brought, to be shown in its table.
 
-    Without a primary key, the batch and its `pages` are not stored yet. `rows` is how many records came,
+    A new batch is not stored yet, and neither are its `pages`. `rows` is how many records came,
     `is_complete` whether these are all that there are. `changes` and `remark` tell afterwards what became of
     them.
     """
@@ -141,7 +143,7 @@ def _replaced_by(shipment: Shipment, there: Mapping[int, int], now: datetime) ->
     """
     batch, is_replace = shipment.batch, shipment.saved_request.write_mode == WriteMode.REPLACE
     # What is not stored yet will have a higher number than anything that is visible now.
-    earlier = {pk: rows for pk, rows in there.items() if batch.pk is None or pk < batch.pk}
+    earlier = {pk: rows for pk, rows in there.items() if batch._state.adding or pk < batch.pk}
     if is_replace and any(pk != batch.pk for pk in there.keys() - earlier.keys()):
         # This run waited long between two attempts: newer rows are there, and stay.
         batch.superseded_at = now
@@ -175,28 +177,21 @@ def _remarks(shipment: Shipment) -> Iterator[str]:
 
 def _store(shipments: Sequence[Shipment], now: datetime) -> None:
     """The batches as published, with the rows of those that are not stored yet."""
-    new = {}
+    new: dict[UUID, Shipment] = {}
     for shipment in shipments:
         batch = shipment.batch
         batch.published_at = now
-        if batch.pk is None:
+        if batch._state.adding:
             batch.created_at = now
             new[shipment.run.pk] = shipment
         else:
             batch.save(update_fields=["published_at", "superseded_at", "rows_count"])
     if not new:
         return
-    names = ("run", "table", "saved_request", "created_at", "published_at", "columns", "column_types")
-    names += ("rows_count", "keyed_by", "left_out", "forget_up_to")
-    values = [[getattr(one.batch, _attname(name)) for name in names] for one in new.values()]
-    for run, pk in bulk.insert(Batch, names, values, returning=("run", "id")):
+    values = [[getattr(one.batch, name) for name in _STORED.values()] for one in new.values()]
+    for run, pk in bulk.insert(Batch, list(_STORED), values, returning=("run", "id")):
         new[_uuid(run)].batch.pk = pk
     insert_all([(one.batch.pk, page) for one in new.values() for page in one.pages if page])
-
-
-def _attname(name: str) -> str:
-    attname: str = Batch._meta.get_field(name).attname  # type: ignore[union-attr]
-    return attname
 
 
 def _uuid(value: UUID | str) -> UUID:

@@ -36,7 +36,7 @@ def _insert(columns: str, pages: Sequence[tuple[int, Page, Keys | None]]) -> Non
             return
         places = ", ".join(["%s"] * (columns.count(",") + 1))
         statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608 - our own names
-        cursor.executemany(statement, itertools.chain.from_iterable(_rows(*page) for page in pages))
+        cursor.executemany(statement, [row for page in pages for row in _rows(*page)])
 
 
 def _rows(batch_id: int, page: Page, keys: Keys | None) -> Iterable[tuple[Any, ...]]:
