@@ -11,6 +11,8 @@ from django.db import connection
 
 from requests_builder.models import Row
 
+# As COPY reads text (PostgreSQL's manual, COPY, Text Format).
+_NULL = "\\N"
 Page = Sequence[Mapping[str, Any]]
 Keys = Sequence[tuple[str | UUID | None, int | None]]
 
@@ -31,7 +33,7 @@ def _insert(columns: str, pages: Sequence[tuple[int, Page, Keys | None]]) -> Non
         if connection.vendor == "postgresql":
             with cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
                 copy.write(
-                    "".join(_for_copy(batch_id, _as_json(page), keys) for batch_id, page, keys in pages)
+                    b"".join(_for_copy(batch_id, _as_json(page), keys) for batch_id, page, keys in pages)
                 )
             return
         places = ", ".join(["%s"] * (columns.count(",") + 1))
@@ -40,22 +42,28 @@ def _insert(columns: str, pages: Sequence[tuple[int, Page, Keys | None]]) -> Non
 
 
 def _rows(batch_id: int, page: Page, keys: Keys | None) -> Iterable[tuple[Any, ...]]:
-    texts = _as_json(page)
-    return [(batch_id, text, *key) for text, key in zip(texts, keys or itertools.repeat(()), strict=False)]
+    documents = _as_json(page)
+    return [
+        (batch_id, document.decode(), *key)
+        for document, key in zip(documents, keys or itertools.repeat(()), strict=False)
+    ]
 
 
-def _for_copy(batch_id: int, texts: Sequence[str], keys: Keys | None) -> str:
+def _for_copy(batch_id: int, documents: Sequence[bytes], keys: Keys | None) -> bytes:
     """The rows as COPY reads text. JSON has no raw tabs and line breaks, so only a backslash is escaped."""
-    lines = [f"{batch_id}\t" + text.replace("\\", "\\\\") for text in texts]
+    begin, escaped = b"%d\t" % batch_id, [document.replace(b"\\", b"\\\\") for document in documents]
+    ends = [b"\n"] * len(escaped)
     if keys is not None:
-        ends = ("\t".join("\\N" if value is None else str(value) for value in key) for key in keys)
-        lines = [f"{line}\t{end}" for line, end in zip(lines, ends, strict=True)]
-    return "\n".join([*lines, ""]) if lines else ""
+        ends = [
+            "".join(f"\t{_NULL if value is None else value}" for value in key).encode() + b"\n"
+            for key in keys
+        ]
+    return b"".join([begin + document + end for document, end in zip(escaped, ends, strict=True)])
 
 
-def _as_json(page: Page) -> list[str]:
+def _as_json(page: Page) -> list[bytes]:
     try:
-        return [orjson.dumps(record).decode() for record in page]
+        return [orjson.dumps(record) for record in page]
     except TypeError:
         # Integers beyond 64 bits, which orjson does not write.
-        return [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in page]
+        return [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in page]

@@ -15,7 +15,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
 from requests_builder.models import Mender, RunState, Table
-from requests_builder.runs import bell, calls, leases, newness, settling
+from requests_builder.runs import bell, calls, leases, newness, settling, tallying
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
@@ -81,23 +81,28 @@ _T = TypeVar("_T")
 
 def _seen_to(lease: Lease, work: Callable[[], _T]) -> _T | RunState | None:
     """What the work gives; if it fails, the state in which the run is left, or None if that is not ours."""
-    try:
+    with tallying.about(lease.run):
         try:
-            with told():
-                return work()
-        except PullFailed as failure:
-            return _fail(lease, failure.problem)
-        except PullDelayed as delay:
-            return _postpone(lease, delay, lease.run.saved_request.retries + 1)
+            return _tried(lease, work)
         except LeaseLost:
-            raise
-        except HandedOver:
-            return _hand_over(lease)
-        except Exception as surprise:
-            return _after(surprise, lease)
+            leases.say_lost(lease)
+            return None
+
+
+def _tried(lease: Lease, work: Callable[[], _T]) -> _T | RunState:
+    try:
+        with told():
+            return work()
+    except PullFailed as failure:
+        return _fail(lease, failure.problem)
+    except PullDelayed as delay:
+        return _postpone(lease, delay, lease.run.saved_request.retries + 1)
     except LeaseLost:
-        leases.say_lost(lease)
-        return None
+        raise
+    except HandedOver:
+        return _hand_over(lease)
+    except Exception as surprise:
+        return _after(surprise, lease)
 
 
 def _after(surprise: Exception, lease: Lease) -> RunState:
@@ -202,7 +207,7 @@ class Pull:
         answer, document = self._fetch(checkpoint)
         page = calls.records_in(answer, document, self._saved_request.records_path)
         following = self._following(checkpoint, answer, document, page, began)
-        if masking.is_echoed(answer.body, self._caller.secrets):
+        if masking.is_echoed(answer.body, self._caller.forms_of_secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
         if self._newness is None:
@@ -347,6 +352,7 @@ def _told(problem: Problem) -> dict[str, Any]:
 
 def _fail(lease: Lease, problem: Problem) -> RunState:
     lease.write(**_ended(RunState.FAILED, lease.clock()) | _told(problem))
+    tallying.finished(lease.run, RunState.FAILED, problem.code)
     logger.info("Run %s failed: %s", lease.run.pk, problem.code)
     if lease.run.saved_request.table_id is not None:
         destinations.of(lease.run.saved_request).discard(lease.run)
@@ -364,6 +370,7 @@ def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
     not_before = lease.clock() + gap(attempts, delay.retry_after)
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
     lease.write(**free, not_before=not_before, **_told(problem))
+    tallying.postponed(problem.code)
     logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
     return RunState.QUEUED
 

@@ -18,7 +18,7 @@ from django.db import close_old_connections, connections, transaction
 
 from requests_builder import destinations, mapping, pagination, watermarks
 from requests_builder.models import Run, RunState, bulk
-from requests_builder.runs import leases, newness
+from requests_builder.runs import leases, newness, tallying
 from requests_builder.runs.leases import Lease
 
 # Ends of runs in one transaction, and seconds for which the first of them waits for others under way.
@@ -81,6 +81,8 @@ def settle(endings: Sequence[Ending]) -> list[Ending]:
         ours = [ending for ending in endings if ending.lease in held]
         if ours:
             _finish(ours)
+    for ending in ours:
+        tallying.finished(ending.lease.run, RunState.SUCCEEDED)
     return ours
 
 
