@@ -1,13 +1,13 @@
 """`make bench`: the product beside a bare loop, in turn, in one run; ratios, for absolute figures drift.
 
-python -m bench [RECORDS] [ROUNDS] [TOKENS]
+python -m bench [RECORDS] [ROUNDS] [TOKENS] [SCHEDULES]
 """
 
 import statistics
 import sys
 from contextlib import ExitStack
 
-from bench import lateness, many, pulls, table_page
+from bench import lateness, many, pulls, table_page, ticks
 from bench.processes import figures, prepared, process, verdict
 from bench.tokens import BARE_THREADS
 from tests import lanes
@@ -19,8 +19,9 @@ SMALL_PULLS = 1_000
 
 
 def main() -> None:
-    defaults = ("100000", "3", "1000")
-    records, rounds, tokens = (int(text) for text in (*sys.argv[1:], *defaults[len(sys.argv) - 1 :]))
+    defaults = ("100000", "3", "1000", "100000")
+    given = (*sys.argv[1:], *defaults[len(sys.argv) - 1 :])
+    records, rounds, tokens, schedules = map(int, given)
     with ExitStack() as stack:
         port = free_port()
         stack.enter_context(process("bench.api", port, records))
@@ -31,6 +32,7 @@ def main() -> None:
         pulls.measure_waiting("", port)
         many.measure(databases, SMALL_PULLS, rounds)
         lateness.measure(databases)
+        ticks.measure(databases, schedules)
         port = free_port()
         stack.enter_context(process("bench.tokens", port))
         print(f"\n{tokens:,} tokens that run out in the same minute, medians of {rounds} rounds")

@@ -48,7 +48,7 @@ def _measure(database_url: str, per_second: int, seconds: int, hanging: int) -> 
         run(environment, "-m", "bench.due", "prepare", f"{url}{LATENCY}", str(per_second * seconds))
         stack.enter_context(background(environment, "config.background", "worker"))
         stack.enter_context(background(environment, "config.background", "beat"))
-        wait_until((Path(environment["DATA_DIR"]) / "run" / "worker").exists, 60)
+        wait_until((Path(environment["DATA_DIR"]) / "run" / "worker").exists, 180)
         # Longer than any of them may take.
         arguments = [str(per_second), str(seconds), f"{url}600000", str(hanging)]
         done = subprocess.run(

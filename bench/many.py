@@ -92,7 +92,7 @@ def by_the_product(database_url: str, broker: Broker, url: str, pulls: int) -> F
         run(environment, "-m", "bench.due", "prepare", url, str(pulls))
         folder = Path(environment["DATA_DIR"])
         with background(environment, "config.background", "worker") as worker:
-            wait_until((folder / "run" / "worker").exists, 60)
+            wait_until((folder / "run" / "worker").exists, 180)
             due = subprocess.Popen(
                 [sys.executable, "-m", "bench.due", "drive", str(pulls)],
                 cwd=ROOT,

@@ -97,7 +97,7 @@ def _filled(rows: int) -> tuple[str, Any]:
     from django.utils.timezone import now
 
     from accounts.models import Membership, Role, Team
-    from requests_builder.destinations.table import insert
+    from requests_builder.destinations.writing import insert
     from requests_builder.models import Batch, Table
 
     team = Team.objects.create(name="Bench", slug="bench")

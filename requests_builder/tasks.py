@@ -15,7 +15,7 @@ SWEPT_AT_ONCE = 20_000
 
 @shared_task
 def start_due_runs() -> None:
-    """Every second: what is due becomes runs."""
+    """Several times a second: what is due becomes runs."""
     runs.bell.ring(runs.start_due_runs(now()))
 
 

@@ -10,6 +10,7 @@ redirect; credentials never follow to another origin; time, size and decompressi
     messages    the request as sent, the answer as received
     decoding    content codings under a budget
     wire        reading under a deadline, framing
+    shelf       connections kept open
     connecting  look-up, check, connection, TLS
     door        the call and its redirects
 """
@@ -19,6 +20,7 @@ from .connecting import Resolve
 from .door import Door, check_url, check_url_for_secrets, origin_for_secrets
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unreachable, Unusable
 from .messages import Answer, Hop, Timings
+from .shelf import Shelf
 from .wire import Budget, Watch
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "OutboundError",
     "Refused",
     "Resolve",
+    "Shelf",
     "Timings",
     "Unreachable",
     "Unusable",

@@ -22,7 +22,8 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from .addresses import Address, Origin, Policy, Target, blocked
 from .errors import Code, Unreachable
 from .messages import Outgoing
-from .wire import Reply, Trip
+from .shelf import Shelf
+from .wire import REPEATABLE, Reply, Trip
 
 _MAX_KEPT = 32  # connections without a call, to all origins together
 
@@ -90,10 +91,10 @@ class GuardedHTTPConnection(HTTPConnection):
 
     def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._guard = guard
+        self.guard = guard
 
     def connect(self) -> None:
-        trip = self._guard.trip
+        trip = self.guard.trip
         trip.is_new_connection = True
         began, before = time.monotonic(), trip.resolve_seconds + trip.connect_seconds
         try:
@@ -110,7 +111,7 @@ class GuardedHTTPConnection(HTTPConnection):
         """Send the request, and read the answer as far as its head."""
         if self.sock is None:
             self.connect()
-        trip, sock = self._guard.trip, self.sock
+        trip, sock = self.guard.trip, self.sock
         assert sock is not None
         trip.sock = sock
         sock.settimeout(trip.remaining())
@@ -127,8 +128,8 @@ class GuardedHTTPConnection(HTTPConnection):
         return reply
 
     def _new_conn(self) -> socket.socket:
-        trip = self._guard.trip
-        addresses = self._guard.addresses(Origin(self._scheme, self.host, self.port))
+        trip = self.guard.trip
+        addresses = self.guard.addresses(Origin(self._scheme, self.host, self.port))
         began = time.monotonic()
         ends_at = began + min(trip.budget.connect_seconds, trip.remaining())
         for position, address in enumerate(addresses):
@@ -189,29 +190,33 @@ class GuardedAdapter(HTTPAdapter):
     settle again what is settled here, and take longer for it than everything else.
     """
 
-    def __init__(self, guard: Guard, trust: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, guard: Guard, trust: ssl.SSLContext | None, shelf: Shelf | None = None, owner: object = None
+    ) -> None:
         self._guard = guard
         self._trust = trust or _public_authorities()
-        # Those without a call, the latest last.
-        self._kept: list[tuple[Origin, GuardedHTTPConnection]] = []
+        self._shelf = shelf or Shelf(_MAX_KEPT)
+        self._has_own_shelf = shelf is None
+        # Where certificates are judged otherwise, connections are others.
+        self._owner = owner, self._trust
         self._is_closed = False
-        self._lock = threading.Lock()
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """None: urllib3's leaves connections open until the garbage collector comes by."""
 
     def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            kept, self._kept = self._kept, []
-        for _, connection in kept:
-            connection.close()
+        self._is_closed = True
+        if self._has_own_shelf:
+            self._shelf.clear()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         assert isinstance(request, GuardedRequest)
         origin = request.target.origin
-        connection = self._kept_to(origin) or self._new(origin)
+        # A server may hang up just when it is asked over a connection that was idle: what must not be sent
+        # twice goes over none that another door has left.
+        may_be_old = self._has_own_shelf or request.outgoing.method in REPEATABLE
+        connection = (self._kept_to(origin) if may_be_old else None) or self._new(origin)
 
         def release(is_reusable: bool) -> None:
             if not (is_reusable and self._keep(origin, connection)):
@@ -227,22 +232,24 @@ class GuardedAdapter(HTTPAdapter):
 
     def _kept_to(self, origin: Origin) -> GuardedHTTPConnection | None:
         """The connection to this origin that was used last, unless the other side has hung up."""
-        with self._lock:
-            at = [index for index, (other, _) in enumerate(self._kept) if other == origin]
-            connection = self._kept.pop(at[-1])[1] if at else None
-        if connection is not None and not connection.is_connected:
+        connection = self._shelf.take(self._owner, origin)
+        if connection is None:
+            return None
+        # It was opened by what was permitted then.
+        if connection.guard.policy != self._guard.policy or not connection.is_connected:
             connection.close()
+            return None
+        connection.guard = self._guard
         return connection
 
     def _keep(self, origin: Origin, connection: GuardedHTTPConnection) -> bool:
         """Keep it for another call; False if it is to be closed."""
-        with self._lock:
-            if self._is_closed:
-                return False
-            self._kept.append((origin, connection))
-            oldest = self._kept.pop(0)[1] if len(self._kept) > _MAX_KEPT else None
-        if oldest is not None:
-            oldest.close()
+        if self._is_closed and self._has_own_shelf:
+            return False
+        self._shelf.put(self._owner, origin, connection)
+        if self._is_closed and self._has_own_shelf:
+            # Closed meanwhile: nobody else would.
+            self._shelf.clear()
         return True
 
     def _new(self, origin: Origin) -> GuardedHTTPConnection:

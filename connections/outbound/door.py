@@ -14,6 +14,7 @@ from .connecting import Guard, GuardedAdapter, GuardedRequest, Resolve, resolve
 from .decoding import body_decoder, too_large
 from .errors import Code, Interrupted, Mender, OutboundError, Refused, Unusable
 from .messages import Answer, Hop, Outgoing, Timings
+from .shelf import Shelf
 from .wire import Budget, Reply, Trip, Watch, hung_up
 
 _READ = 65_536
@@ -25,7 +26,9 @@ class Door:
     """Sends requests to the outside; keeps its connections open until it is closed.
 
     One for each run or flow, never shared between teams: a connection, once open, belongs to whoever used it.
-    Threads of one run may share it. Holds no cookies and reads nothing from the environment.
+    With a `shelf`, they outlive the door, for other doors of the same `owner`: a team has one owner for all
+    that it sends. Threads of one run may share a door. Holds no cookies and reads nothing from the
+    environment.
 
     `allow` None means what OUTBOUND_ALLOW in the settings says. `resolve` looks up names and `trust`
     decides about certificates, in place of the system's resolver and the public authorities.
@@ -37,10 +40,12 @@ class Door:
         *,
         resolve: Resolve = resolve,
         trust: ssl.SSLContext | None = None,
+        shelf: Shelf | None = None,
+        owner: object = None,
     ) -> None:
         self._policy = _configured_policy() if allow is None else Policy(tuple(allow))
         self._guard = Guard(self._policy, resolve)
-        self._adapter = GuardedAdapter(self._guard, trust)
+        self._adapter = GuardedAdapter(self._guard, trust, shelf, owner)
         self._under_way: set[Trip] = set()
         self._is_closed = False
 
@@ -53,7 +58,10 @@ class Door:
         self.close()
 
     def close(self) -> None:
-        """Close every connection. Calls that other threads have under way end with an OutboundError."""
+        """Close every connection that is not on a shelf.
+
+        Calls that other threads have under way end with an OutboundError.
+        """
         self._is_closed = True
         for trip in list(self._under_way):
             trip.abandon()

@@ -19,6 +19,9 @@ from .errors import Code, Interrupted, OutboundError, Unreachable, Unusable
 Watch = Callable[[int], bool]
 """Told during a call how many bytes have come; whether to go on."""
 
+# Methods that are sent again over a new connection when the other side had closed a kept one.
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _RECEIVE = 65_536
 # Whoever waits for a silent server looks up so often, in seconds, whether the call is still wanted.
 _GLANCE = 0.5
@@ -132,7 +135,7 @@ class Trip:
         Never for methods that must not be sent twice: it may have seen the request after all.
         """
         is_stale = self.is_sent and not self.is_new_connection and self.first_byte_at is None
-        return is_stale and method in {"GET", "HEAD", "OPTIONS"}
+        return is_stale and method in REPEATABLE
 
 
 class Wire:

@@ -1,13 +1,13 @@
 """Where records go: a module for each kind of place."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 from requests_builder.destinations.keyed import batches_of
 from requests_builder.destinations.missing import delete_held, held
+from requests_builder.destinations.publishing import Shipment, publish
 from requests_builder.destinations.saying import counts
-from requests_builder.destinations.table import TableDestination
+from requests_builder.destinations.table import TableDestination, TypedPage
 from requests_builder.destinations.versions import Version, versions_of
 from requests_builder.models import Run, SavedRequest
 
@@ -15,12 +15,14 @@ __all__ = [
     "DESTINATIONS",
     "Destination",
     "NoDestination",
+    "Shipment",
     "Version",
     "batches_of",
     "counts",
     "delete_held",
     "held",
     "of",
+    "publish",
     "versions_of",
 ]
 
@@ -30,8 +32,8 @@ Record = Mapping[str, Any]
 class Destination(Protocol):
     """What the engine asks of a place for records; one is made for each attempt of a run.
 
-    `begin`, `write` and `publish` are called inside the transaction that writes a page's checkpoint: they
-    touch the database only. What has to leave for the outside leaves after it.
+    `begin`, `write`, `shipment` and `publish` are called inside the transaction that writes a page's
+    checkpoint: they touch the database only. What has to leave for the outside leaves after it.
     """
 
     def prepare(self) -> None:
@@ -46,10 +48,15 @@ class Destination(Protocol):
         `is_new`: whatever is there already is another record. Raises UnreadableAnswer if they do not fit.
         """
 
-    def publish(self, *, rows: int, now: datetime, is_complete: bool = True) -> str:
-        """Show everything that was written, `rows` in all, at once; a sentence if there is one to say.
+    @property
+    def is_keyed(self) -> bool:
+        """Whether what comes is compared with what is there, which takes a transaction of its own."""
 
-        `is_complete`: the pages came to their own end, so that what did not come is not there any more.
+    def shipment(self, run: Run, pages: Sequence[TypedPage], *, rows: int, is_complete: bool) -> Shipment:
+        """Everything that came, `rows` in all, for `publish`; `pages` are those that were not written yet.
+
+        As with `write`, whatever is in the later ones is new. `is_complete`: the pages came to their own end,
+        so that what did not come is not there any more. Raises UnreadableAnswer.
         """
 
     def restart(self, run: Run) -> None:

@@ -1,5 +1,6 @@
 """Delete missing: what did not come any more goes, unless it is so much that somebody should look first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -37,10 +38,13 @@ def settle(
     return {"deleted": keyed.end(gone, counts, table, now)}
 
 
-def unmark(saved_request: SavedRequest) -> None:
-    """Forget what earlier runs have missed: a new one is being published."""
-    marked = Row.objects.filter(missed_by__isnull=False, batch__in=keyed.batches_of(saved_request))
-    marked.update(missed_by=None)
+def unmark(saved_requests: Sequence[SavedRequest]) -> None:
+    """Forget what earlier runs of each have missed: a new one is being published."""
+    theirs = Batch.objects.visible().filter(
+        table__in=[request.table_id for request in saved_requests],
+        saved_request__in=[request.pk for request in saved_requests],
+    )
+    Row.objects.filter(missed_by__isnull=False, batch__in=theirs).update(missed_by=None)
 
 
 def held(run: Run) -> RowQuerySet:

@@ -12,6 +12,7 @@ leases       who works on a run
 queue        which runs are taken next
 crew         the threads of a worker that work on them
 newness      from where on a run takes records
+settling     the end of a run, and of many at once
 execution    the pull
 previews     one call for a person who looks at it
 second_pages the first two calls of a pull, to see whether its pagination is right

@@ -15,8 +15,9 @@ from kombu.exceptions import OperationalError
 
 # By name, for the tasks are above this module.
 WORK = "requests_builder.tasks.work"
-# Enough to wake several workers on several machines.
+# Enough to wake several workers on several machines, where there is enough for them to do.
 MOST_MESSAGES = 4
+RUNS_OF_A_MESSAGE = 8
 # Seconds. What was not heard by then is rung for again.
 EXPIRES = 60
 
@@ -42,7 +43,8 @@ _broker = _Broker()
 def ring(run_ids: Sequence[UUID]) -> None:
     """Wake workers for these runs once the transaction has committed. A broker that is down is no error."""
     if run_ids:
-        transaction.on_commit(partial(_send, min(len(run_ids), MOST_MESSAGES)))
+        count = min(-(-len(run_ids) // RUNS_OF_A_MESSAGE), MOST_MESSAGES)
+        transaction.on_commit(partial(_send, count))
 
 
 def _send(count: int) -> None:

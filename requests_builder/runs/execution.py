@@ -2,10 +2,11 @@
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -13,20 +14,20 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
-from requests_builder.models import Mender, Run, RunState, Table
-from requests_builder.runs import bell, calls, newness, tallying
+from requests_builder.models import Mender, RunState, Table
+from requests_builder.runs import bell, calls, leases, newness, settling, tallying
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, told
+from requests_builder.runs.settling import Ending
 
 # For one page: attempts that failed here but might have gone well, and workers that died.
 MOST_ATTEMPTS = 5
 MOST_DEATHS = 3
 FIRST_GAP = timedelta(seconds=10)
 LONGEST_GAP = timedelta(minutes=15)
-_LONGEST_REASON = 1_000
 # Longer than this, nobody may ask us to wait (Retry-After).
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -45,19 +46,53 @@ def execute(run_id: UUID, *, worker: UUID, now: datetime) -> RunState | None:
 
 def work_on(lease: Lease) -> RunState | None:
     """What `execute` does, with a run that is taken already."""
+    with heart.keeping(lease):
+        ending = pull(lease)
+        return conclude(ending) if isinstance(ending, Ending) else ending
+
+
+def pull(lease: Lease, shelf: outbound.Shelf | None = None) -> Ending | RunState | None:
+    """Ask for every page that is left, and store all but the last one, which is to be settled.
+
+    If it does not come to that, the state the run is left in; None if it is not ours any more. Connections
+    are kept on the `shelf` for other runs of the same team.
+    """
+    return _seen_to(lease, partial(_pull, lease, shelf))
+
+
+def conclude(ending: Ending) -> RunState | None:
+    """Settle the run by itself; the state it is left in, and None if it is not ours any more."""
+    return _seen_to(ending.lease, partial(_settle, ending))
+
+
+def _pull(lease: Lease, shelf: outbound.Shelf | None) -> Ending:
+    with outbound.Door(shelf=shelf, owner=lease.run.team_id) as door:
+        return Pull(lease, door).go()
+
+
+def _settle(ending: Ending) -> RunState:
+    if not settling.settle([ending]):
+        raise LeaseLost
+    return RunState.SUCCEEDED
+
+
+_T = TypeVar("_T")
+
+
+def _seen_to(lease: Lease, work: Callable[[], _T]) -> _T | RunState | None:
+    """What the work gives; if it fails, the state in which the run is left, or None if that is not ours."""
     with tallying.about(lease.run):
         try:
-            with heart.keeping(lease):
-                return _attempt(lease)
+            return _tried(lease, work)
         except LeaseLost:
-            logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
+            leases.say_lost(lease)
             return None
 
 
-def _attempt(lease: Lease) -> RunState:
+def _tried(lease: Lease, work: Callable[[], _T]) -> _T | RunState:
     try:
-        with told(), outbound.Door() as door:
-            Pull(lease, door).go()
+        with told():
+            return work()
     except PullFailed as failure:
         return _fail(lease, failure.problem)
     except PullDelayed as delay:
@@ -68,8 +103,6 @@ def _attempt(lease: Lease) -> RunState:
         return _hand_over(lease)
     except Exception as surprise:
         return _after(surprise, lease)
-    tallying.finished(lease.run, RunState.SUCCEEDED)
-    return RunState.SUCCEEDED
 
 
 def _after(surprise: Exception, lease: Lease) -> RunState:
@@ -127,14 +160,15 @@ class Pull:
         self._mapping: mapping.CompiledMapping | mapping.AsTheyCome = mapping.AsTheyCome()
         self._found_until: tuple[int, ...] = ()
 
-    def go(self) -> None:
-        """Every page that is left, and then the end. Raises PullFailed, PullDelayed and LeaseLost."""
-        checkpoint: Checkpoint | None = self._where_to_begin()
+    def go(self) -> Ending:
+        """Every page that is left; the last is not stored. Raises PullFailed, PullDelayed and LeaseLost."""
+        following: Checkpoint | Ending = self._where_to_begin()
         self._destination.prepare()
         self._mapping = mapping.started(self._saved_request.mapping, self._run.findings)
         self._found_until = self._mapping.findings.extent
-        while checkpoint is not None:
-            checkpoint = self._page(checkpoint)
+        while isinstance(following, Checkpoint):
+            following = self._page(following)
+        return following
 
     def _where_to_begin(self) -> Checkpoint:
         run, version = self._run, self._saved_request.version
@@ -166,8 +200,8 @@ class Pull:
             setattr(self._run, name, value)
         self._newness = self._newness and self._newness.anew()
 
-    def _page(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        """Ask for one page and store it with where to go on; None after the last."""
+    def _page(self, checkpoint: Checkpoint) -> Checkpoint | Ending:
+        """Ask for one page, and store it with where to go on, unless it is the last one."""
         self._lease.check()
         began = self._lease.clock.seconds
         answer, document = self._fetch(checkpoint)
@@ -177,12 +211,15 @@ class Pull:
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
         if self._newness is None:
-            self._store(answer, [self._mapping.rows(page)], following)
+            parts = [self._mapping.rows(page)]
         else:
+            # Of several parts, the later ones hold what is certainly new.
             self._newness, taken = self._newness.after(page)
             parts = [self._mapping.rows(some) for some in (taken.perhaps_known, taken.new)]
-            self._store(answer, parts, following)
-        return following if isinstance(following, Checkpoint) else None
+        if isinstance(following, pagination.End):
+            return self._ending(answer, parts, following)
+        self._store(answer, parts, following)
+        return following
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
         if calls.is_repeatable(checkpoint.request):
@@ -218,55 +255,48 @@ class Pull:
             self._ahead.look(outlook, answer)
         return following
 
-    def _store(
-        self,
-        answer: outbound.Answer,
-        parts: Sequence[mapping.Rows],
-        following: Checkpoint | pagination.End,
-    ) -> None:
-        """In one transaction: the rows, the counts, and where to go on; after the last page, all is shown.
-
-        Of several parts, the later ones hold what is certainly new.
-        """
-        run, now = self._run, self._lease.clock()
-        progress: dict[str, Any] = {
+    def _counts(
+        self, answer: outbound.Answer, parts: Sequence[mapping.Rows], seconds: float, *, is_whole: bool
+    ) -> dict[str, Any]:
+        """What the run comes to with this page."""
+        run = self._run
+        counts: dict[str, Any] = {
             "pages": run.pages + 1,
             "rows": run.rows + sum(len(part.rows) for part in parts),
             "bytes_received": run.bytes_received + answer.wire_bytes,
-            # This attempt is the first one at the page that follows.
-            "page_attempts": 1,
-            "page_deaths": 0,
         }
-        is_whole = isinstance(following, pagination.End)
-        seconds = 0 if isinstance(following, pagination.End) else following.seconds
-        _check_budgets(progress["rows"], progress["bytes_received"], seconds)
-        progress |= self._findings(is_whole=is_whole)
+        _check_budgets(counts["rows"], counts["bytes_received"], seconds)
+        counts |= self._findings(is_whole=is_whole)
         if self._newness is not None:
-            progress["watermarks"] = self._newness.to_json()
-        where = (
-            _ended(RunState.SUCCEEDED, now)
-            if isinstance(following, pagination.End)
-            else {"checkpoint": following.to_text(self._first)}
+            counts["watermarks"] = self._newness.to_json()
+        return counts
+
+    def _ending(self, answer: outbound.Answer, parts: Sequence[mapping.Rows], end: pagination.End) -> Ending:
+        counts = self._counts(answer, parts, 0, is_whole=True)
+        as_they_are = {"findings": self._run.findings, "watermarks": self._run.watermarks}
+        return Ending(
+            self._lease,
+            self._destination,
+            parts,
+            as_they_are | counts,
+            end,
+            self._newness,
+            len(answer.body),
         )
-        with self._lease.writing(**progress, **where):
+
+    def _store(self, answer: outbound.Answer, parts: Sequence[mapping.Rows], following: Checkpoint) -> None:
+        """In one transaction: the rows, the counts, and where to go on."""
+        counts = self._counts(answer, parts, following.seconds, is_whole=False)
+        # This attempt is the first one at the page that follows.
+        counts |= {"page_attempts": 1, "page_deaths": 0}
+        with self._lease.writing(**counts, checkpoint=following.to_text(self._first)):
             if not self._is_begun:
-                self._destination.begin(run)
+                self._destination.begin(self._run)
             for number, part in enumerate(parts):
                 self._destination.write(part.rows, part.types, is_new=number > 0)
-            if isinstance(following, pagination.End):
-                self._publish(following, progress["rows"], now)
         self._is_begun = True
-        for name, value in progress.items():
-            setattr(run, name, value)
-
-    def _publish(self, end: pagination.End, rows: int, now: datetime) -> None:
-        """Within the transaction of the last page."""
-        # Before the destination locks its table, as whoever deletes a table does.
-        said = newness.keep(self._run, self._newness) if self._newness else ""
-        remark = self._destination.publish(rows=rows, now=now, is_complete=end.is_complete)
-        # Why it ended, and what became of what came.
-        reason = " ".join(filter(None, [end.reason, remark, said]))
-        Run.objects.filter(pk=self._run.pk).update(stop_reason=reason[:_LONGEST_REASON])
+        for name, value in counts.items():
+            setattr(self._run, name, value)
 
     def _findings(self, *, is_whole: bool) -> dict[str, Any]:
         """What the mapping has found, if that is more than is stored; at the end also what to say of it."""

@@ -24,6 +24,11 @@ from requests_builder.runs.clock import Clock
 
 LEASE = timedelta(seconds=15)
 HEARTBEAT = timedelta(seconds=5)
+# What nobody reads who works on a run.
+_NOT_READ = (
+    *("changes", "created_at", "due_until", "error", "finished_at", "mender", "not_before", "rung_at"),
+    *("stop_reason", "saved_request__created_at", "saved_request__updated_at"),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +72,10 @@ class Lease:
         """Whether a write has shown that the run is somebody else's, or finished. Asks nobody."""
         return self._is_lost
 
+    def lose(self) -> None:
+        """Note that the run is somebody else's, or finished."""
+        self._is_lost = True
+
     @property
     def is_safe(self) -> bool:
         """Whether `check` would let the run go on, without a look at the database."""
@@ -91,7 +100,7 @@ class Lease:
         if "checkpoint" in fields and fields["checkpoint"] is not None:
             fields["checkpoint"] = _FIELDS["checkpoint"].seal(self.run.pk, fields["checkpoint"])
         if not _update_ours(self.run, fields):
-            self._is_lost = True
+            self.lose()
             raise LeaseLost
         self._until = until
 
@@ -134,6 +143,23 @@ def _update_statement(names: tuple[str, ...]) -> str:
     return f"UPDATE {table} SET {', '.join(sets)} WHERE {' AND '.join(held)}"  # noqa: S608 - our own names
 
 
+def hold(leases: Sequence[Lease]) -> set[Lease]:
+    """Those whose runs are still theirs, and stay so: they are locked to the end of the transaction."""
+    runs = Run.objects.select_for_update().filter(pk__in=[lease.run.pk for lease in leases])
+    # In one order for all, or two who lock several would wait for one another.
+    fences = dict(runs.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", "fence"))
+    held = {lease for lease in leases if fences.get(lease.run.pk) == lease.run.fence}
+    for lease in leases:
+        if lease not in held:
+            lease.lose()
+    return held
+
+
+def say_lost(lease: Lease) -> None:
+    """Leave a word in the log about a run that was not ours any more."""
+    logger.warning("Run %s was taken over or ended by somebody else", lease.run.pk)
+
+
 def claim(run_id: UUID, *, worker: UUID, clock: Clock) -> Lease | None:
     """Take the run, if it is to be had now."""
     return next(iter(claim_all([run_id], worker=worker, clock=clock)), None)
@@ -158,7 +184,13 @@ def claim_all(run_ids: Sequence[UUID], *, worker: UUID, clock: Clock) -> list[Le
         leased_by=worker,
         leased_until=now + LEASE,
     )
-    taken = Run.objects.filter(pk__in=run_ids, leased_by=worker).select_related("saved_request__connection")
+    taken = (
+        Run.objects.filter(pk__in=run_ids, leased_by=worker)
+        .select_related("saved_request")
+        # Few have one, and it has many columns.
+        .prefetch_related("saved_request__connection")
+        .defer(*_NOT_READ)
+    )
     places = {run_id: place for place, run_id in enumerate(run_ids)}
     return [Lease(run, clock, now + LEASE) for run in sorted(taken, key=lambda run: places[run.pk])]
 

@@ -5,6 +5,7 @@ runs, or with a host that never answers, makes no other team late: a worker's la
 that have nothing under way.
 """
 
+import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,13 +67,9 @@ def _choose(hands: int, kept: int, now: datetime) -> tuple[list[UUID], bool]:
     teams = list(claimable.values_list("team").annotate(waiting=Count("id"), since=Min("not_before")))
     teams.sort(key=lambda found: (under_way.of_team[found[0]], found[2]))
     queues = _queues(claimable, [team for team, _, _ in teams[:hands]], hands)
+    turns = _Turns(queues, under_way)
     chosen: list[UUID] = []
-    for number in range(hands):
-        only_idle = number >= hands - kept
-        run = _next(queues, under_way, only_idle=only_idle)
-        if run is None:
-            break
-        under_way.add(run)
+    while len(chosen) < hands and (run := turns.next(only_idle=len(chosen) >= hands - kept)):
         chosen.append(run.id)
     return chosen, sum(waiting for _, waiting, _ in teams) > len(chosen)
 
@@ -115,22 +112,45 @@ def _queues(claimable: RunQuerySet, teams: list[UUID], most: int) -> _Queues:
     return queues
 
 
-def _next(queues: _Queues, under_way: _UnderWay, *, only_idle: bool) -> _Waiting | None:
-    heads = [
-        (hosts, host, hosts[host][-1])
-        for team, hosts in queues.items()
-        if under_way.of_team[team] < (1 if only_idle else settings.RUNS_PER_TEAM)
-        for host in hosts
-        if hosts[host] and under_way.of_host[team, host] < settings.RUNS_PER_HOST
-    ]
-    if not heads:
+class _Turns:
+    """Whose turn it is, one run after the other.
+
+    A heap of what each team waits for at each host. A place in it may be out of date, for what is taken of
+    one host puts its team's other hosts back, too: they are given their right places when they come up.
+    """
+
+    def __init__(self, queues: _Queues, under_way: _UnderWay) -> None:
+        self._under_way = under_way
+        waiting = (runs for hosts in queues.values() for runs in hosts.values())
+        self._heap = [(self._place_of(runs[-1]), number, runs) for number, runs in enumerate(waiting)]
+        heapq.heapify(self._heap)
+
+    def next(self, *, only_idle: bool) -> _Waiting | None:
+        """Take the next one; none are left under the caps, or, with `only_idle`, of teams without any."""
+        while self._heap:
+            place, number, runs = self._heap[0]
+            if not self._has_room(runs[-1], 1 if only_idle else settings.RUNS_PER_TEAM):
+                # What is under way only grows: there will be no room for what is behind it either.
+                heapq.heappop(self._heap)
+            elif (right := self._place_of(runs[-1])) != place:
+                heapq.heapreplace(self._heap, (right, number, runs))
+            else:
+                return self._taken(number, runs)
         return None
-    hosts, host, _ = min(
-        heads,
-        key=lambda head: (
-            under_way.of_team[head[2].team],
-            under_way.of_host[head[2].team, head[1]],
-            head[2].not_before,
-        ),
-    )
-    return hosts[host].pop()
+
+    def _taken(self, number: int, runs: list[_Waiting]) -> _Waiting:
+        run = runs.pop()
+        self._under_way.add(run)
+        if runs:
+            heapq.heapreplace(self._heap, (self._place_of(runs[-1]), number, runs))
+        else:
+            heapq.heappop(self._heap)
+        return run
+
+    def _has_room(self, run: _Waiting, most_of_team: int) -> bool:
+        of_team, of_host = self._under_way.of_team[run.team], self._under_way.of_host[run.team, run.host]
+        return of_team < most_of_team and of_host < settings.RUNS_PER_HOST
+
+    def _place_of(self, run: _Waiting) -> tuple[int, int, datetime]:
+        team, host = self._under_way.of_team[run.team], self._under_way.of_host[run.team, run.host]
+        return team, host, run.not_before

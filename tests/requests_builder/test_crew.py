@@ -29,7 +29,7 @@ def crew() -> Iterator[Crew]:
     assert made.rest(20)
     made.wind_down()
     for thread in threading.enumerate():
-        if thread.name == "crew":
+        if thread.name in ("crew", "writer"):
             thread.join(60)
     leases.is_stopping.clear()
 

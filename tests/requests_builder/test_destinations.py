@@ -34,9 +34,8 @@ def run_of(saved_request: SavedRequest, now: datetime) -> Run:
 def pulled(saved_request: SavedRequest, records: list[dict[str, object]], now: datetime) -> Batch:
     run, destination = run_of(saved_request, now), destinations.of(saved_request)
     with transaction.atomic():
-        destination.begin(run)
-        destination.write(records)
-        destination.publish(rows=len(records), now=now)
+        shipment = destination.shipment(run, [(records, {})], rows=len(records), is_complete=True)
+        destinations.publish([shipment], now)
     Run.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
     return Batch.objects.get(run=run)
 
@@ -82,12 +81,12 @@ def test_columns_are_in_the_order_in_which_they_were_first_seen(
 
 
 def test_columns_appear_with_the_rows_and_not_before(saved_request: SavedRequest, now: datetime) -> None:
-    destination = destinations.of(saved_request)
-    destination.begin(run_of(saved_request, now))
+    run, destination = run_of(saved_request, now), destinations.of(saved_request)
+    destination.begin(run)
     destination.write([{"a": 1}])
 
     assert columns(saved_request) == []
-    destination.publish(rows=1, now=now)
+    destinations.publish([destination.shipment(run, [], rows=1, is_complete=True)], now)
     assert columns(saved_request) == ["a"]
 
 
@@ -162,7 +161,7 @@ def test_a_table_learns_the_types_of_its_columns_with_the_rows(
         run, destination = run_of(saved_request, now), destinations.of(saved_request)
         destination.begin(run)
         destination.write(page, types)
-        destination.publish(rows=1, now=now)
+        destinations.publish([destination.shipment(run, [], rows=1, is_complete=True)], now)
 
     table = Table.objects.get(pk=saved_request.table_id)
     assert table.column_types == {"id": "integer", "price": "number", "note": "text"}
@@ -173,6 +172,6 @@ def test_the_types_of_a_replaced_pull_go_with_its_rows(saved_request: SavedReque
         run, destination = run_of(saved_request, now), destinations.of(saved_request)
         destination.begin(run)
         destination.write([{"a": value}], {"a": type_})
-        destination.publish(rows=1, now=now)
+        destinations.publish([destination.shipment(run, [], rows=1, is_complete=True)], now)
 
     assert Table.objects.get(pk=saved_request.table_id).column_types == {"a": "text"}

@@ -51,6 +51,15 @@ def test_a_team_with_thousands_of_runs_leaves_every_second_place_to_the_other(
     assert set(taken(8, now)) == {*many[:4], *few}
 
 
+def test_a_team_that_calls_many_hosts_leaves_every_second_place_to_the_other(
+    team: Team, now: datetime
+) -> None:
+    many = [waiting(team, now, 1, host=f"{number}.example", ago=3_600)[0] for number in range(4)]
+    few = waiting(factories.TeamFactory(), now, 4)
+    found = taken(4, now)
+    assert (len(set(found) & set(many)), len(set(found) & set(few))) == (2, 2)
+
+
 def test_what_a_team_has_under_way_counts(team: Team, now: datetime, settings: Settings) -> None:
     settings.RUNS_PER_HOST = 100
     waiting(team, now, 30, ago=3_600)

@@ -16,7 +16,7 @@ from django.utils.html import escape
 
 from accounts.models import Role, Team, User
 from requests_builder import tasks
-from requests_builder.destinations.table import insert
+from requests_builder.destinations.writing import insert
 from requests_builder.models import Batch, Publication, Row, Run, SavedRequest, Table, Trigger
 from tests import factories
 from tests.requests_builder.pages import assert_costs_the_same, cost, text

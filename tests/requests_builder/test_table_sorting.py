@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from requests_builder import tables
-from requests_builder.destinations.table import insert
+from requests_builder.destinations.writing import insert
 from requests_builder.models import Batch, Row, SortedBatch, Sorting, SortKey, Table
 from requests_builder.tables import EVERYTHING, Selection, sorting
 from requests_builder.tables.pages import SORTED_AT_ONCE

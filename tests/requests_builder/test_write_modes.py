@@ -116,9 +116,9 @@ def test_a_run_that_began_earlier_and_ends_later_changes_nothing_back(
     newer = destinations.of(items)
     newer.begin(late)
     newer.write([{"id": 1, "n": "new"}])
-    for destination, count in ((newer, 1), (begun, 2)):
+    for run, destination, count in ((late, newer, 1), (early, begun, 2)):
         with transaction.atomic():
-            destination.publish(rows=count, now=now)
+            destinations.publish([destination.shipment(run, [], rows=count, is_complete=True)], now)
 
     assert sorted((row["id"], row["n"]) for row in shown(table)) == [(1, "new"), (2, "old")]
 
