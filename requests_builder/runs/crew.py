@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
-from requests_builder.runs import execution, leases, queue
+from requests_builder.runs import execution, hosts, leases, queue
 from requests_builder.runs.leases import Lease, heart
 
 # Seconds for which a thread without work keeps its connection to the database.
@@ -90,6 +90,7 @@ class Crew:
             logger.exception("Run %s was left alone", lease.run.pk)
         finally:
             heart.let_go(lease)
+            hosts.reminders.set(self.rouse)
             with self._lock:
                 self._busy -= 1
                 self._is_rung = self._is_rung or self._are_left
@@ -122,8 +123,9 @@ class Crew:
         taken: list[Lease] = []
         try:
             close_old_connections()
-            kept = min(free, settings.WORKER_THREADS // 4)
-            taken, self._are_left = queue.take(min(free, MOST_AT_ONCE), kept=kept, now=timezone.now())
+            kept, now = min(free, settings.WORKER_THREADS // 4), timezone.now()
+            hosts.known.refresh(now, hosts.FRESH)
+            taken, self._are_left = queue.take(min(free, MOST_AT_ONCE), kept=kept, now=now)
             heart.keep(taken)
         except DatabaseError as error:
             # The next bell tries again.
