@@ -22,6 +22,8 @@ class Pace(models.Model):
     host = models.CharField(max_length=255)
     # When the next request may leave. A cell rate: each request moves it on by one interval.
     free_at = models.FloatField(default=0)
+    # The end of the line of runs that were sent away until it is their turn.
+    line_at = models.FloatField(default=0)
     # Nothing at all before then, because the API said so, and in which words for people.
     not_before = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -66,7 +68,8 @@ class Breaker(models.Model):
     # What the last one was, for people.
     reason = models.CharField(max_length=300, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
-    # Requests that were let through since, in vain.
+    # Whether one request is let through at this moment, and how many were in vain since.
+    is_tried = models.BooleanField(default=False)
     trials = models.PositiveIntegerField(default=0)
     # When the next run may begin: while it is open, the next trial.
     free_at = models.FloatField(default=0)

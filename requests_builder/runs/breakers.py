@@ -6,16 +6,18 @@ meanwhile need not wait for all that did.
 """
 
 import logging
+import math
 import random
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from requests_builder import schedules
-from requests_builder.models import Breaker, Run, Schedule
+from requests_builder.models import Breaker, Run, RunState, Schedule
 from requests_builder.runs import hosts
 from requests_builder.runs.clock import Clock
 
@@ -33,6 +35,9 @@ LEAST_RATE = 0.1
 # So many different rules are looked at to see how often they are due; they stand for all.
 MOST_RULES = 500
 FORGOTTEN_AFTER = timedelta(days=1)
+# What may begin until the next tick stays where it is; rows in one transaction.
+LINED_UP = timedelta(seconds=10)
+AT_ONCE = 1_000
 # What the other side, or the way to it, has to be blamed for.
 OUTAGES = frozenset(
     {"dns_error", "connect_failed", "deadline", "transport_error", "truncated", "server_error"}
@@ -61,8 +66,8 @@ def admit(run: Run, host: str, clock: Clock) -> bool:
             return False
         hosts.known.learn(found)
         if found.opened_at:
-            spread = random.uniform(0, 5)  # noqa: S311
-            raise hosts.later(min(found.free_at, now.timestamp() + LOOK_AGAIN), now, spread)
+            until = min(found.free_at, now.timestamp() + LOOK_AGAIN)
+            raise hosts.later(until + random.uniform(0, 5), now)  # noqa: S311
         breaker = found
     if breaker.interval:
         _take_turn(breaker, run, clock, now)
@@ -71,7 +76,7 @@ def admit(run: Run, host: str, clock: Clock) -> bool:
 
 def _is_our_trial(breaker: Breaker, now: datetime) -> bool:
     waiting = Breaker.objects.filter(pk=breaker.pk, opened_at__isnull=False, free_at__lte=now.timestamp())
-    return waiting.update(free_at=(now + TRIAL).timestamp()) == 1
+    return waiting.update(free_at=(now + TRIAL).timestamp(), is_tried=True) == 1
 
 
 def _take_turn(breaker: Breaker, run: Run, clock: Clock, now: datetime) -> None:
@@ -105,7 +110,7 @@ def _take_turn(breaker: Breaker, run: Run, clock: Clock, now: datetime) -> None:
     until = free_at - hosts.MOST_SLEPT / 2
     if found.opened_at:
         until = min(free_at, moment + LOOK_AGAIN)
-    raise hosts.later(until, now, random.uniform(0, 8 * breaker.interval))  # noqa: S311
+    raise hosts.later(until + random.uniform(0, 8 * breaker.interval), now)  # noqa: S311
 
 
 def failed(run: Run, host: str, reason: str, *, is_trial: bool, wait: timedelta, now: datetime) -> None:
@@ -118,14 +123,15 @@ def failed(run: Run, host: str, reason: str, *, is_trial: bool, wait: timedelta,
     if is_trial:
         trials = found.filter(opened_at__isnull=False)
         step = (breaker.trials if (breaker := trials.first()) else 0) + 1
-        trials.update(trials=F("trials") + 1, free_at=_next_trial(step, wait, now), **told)
+        next_at = _next_trial(step, wait, now)
+        trials.update(trials=F("trials") + 1, is_tried=False, free_at=next_at, **told)
     else:
         if not found.update(failures=F("failures") + 1, **told):
             row = Breaker(team_id=run.team_id, host=host)
             Breaker.objects.bulk_create([row], ignore_conflicts=True)
             found.update(failures=F("failures") + 1, **told)
         closed = found.filter(opened_at=None, failures__gte=MOST_FAILURES)
-        if closed.update(opened_at=now, trials=0, free_at=_next_trial(0, wait, now)):
+        if closed.update(opened_at=now, trials=0, is_tried=False, free_at=_next_trial(0, wait, now)):
             logger.warning("Nothing is sent to %s for team %s for now: %s", host, run.team_id, reason)
     if breaker := found.first():
         hosts.known.learn(breaker)
@@ -176,13 +182,52 @@ def normal_rate(team: UUID, host: str, now: datetime) -> float:
 
 
 def settle(now: datetime) -> None:
-    """Let runs begin freely again where all that has waited has gone, and forget what is long ago."""
+    """Let runs begin freely again where all that has waited has gone, and forget what is long ago.
+
+    Runs that wait are put off until the next trial, and afterwards each until its turn: whoever takes runs
+    need not look at thousands of them again and again. What they begin by is the row of the breaker.
+    """
     closed = Breaker.objects.filter(opened_at=None)
+    for breaker in Breaker.objects.filter(
+        opened_at__isnull=False, is_tried=False, free_at__gt=now.timestamp()
+    ):
+        waiting = Run.objects.claimable(now).filter(state=RunState.QUEUED, team=breaker.team_id)
+        until = datetime.fromtimestamp(breaker.free_at, UTC)
+        waiting.filter(saved_request__host=breaker.host).update(not_before=until, rung_at=None)
     for breaker in closed.filter(interval__gt=0):
         waiting = Run.objects.unfinished().filter(team=breaker.team_id, saved_request__host=breaker.host)
         if not waiting.filter(due_at__lte=breaker.backlog_until).exists():
             closed.filter(pk=breaker.pk, backlog_until=breaker.backlog_until).update(
                 interval=0, backlog_until=None, free_at=0, backlog_free_at=0
             )
+        else:
+            _line_up(breaker, now)
     closed.filter(interval=0, failures=0).delete()
     closed.filter(interval=0, changed_at__lt=now - FORGOTTEN_AFTER).delete()
+
+
+def _line_up(breaker: Breaker, now: datetime) -> None:
+    """Put those that have waited, but the next ones, off until their turn, the longest due first."""
+    step = 2 * breaker.interval
+    waiting = Run.objects.claimable(now).filter(
+        state=RunState.QUEUED, team=breaker.team_id, due_at__lte=breaker.backlog_until
+    )
+    ours = waiting.filter(saved_request__host=breaker.host).order_by("due_at", "pk")
+    turns = [
+        (now + LINED_UP + timedelta(seconds=place * step), pk)
+        for place, pk in enumerate(
+            ours.values_list("pk", flat=True)[math.ceil(LINED_UP.total_seconds() / step) :]
+        )
+    ]
+    fields: list[Any] = [Run._meta.get_field(name) for name in ("not_before", "id", "state")]
+    table, *columns = map(
+        connection.ops.quote_name, (Run._meta.db_table, *(field.column for field in fields))
+    )
+    statement = "UPDATE {} SET {} = %s, rung_at = NULL WHERE {} = %s AND {} = %s".format(table, *columns)  # noqa: S608
+    for begin in range(0, len(turns), AT_ONCE):
+        values = [
+            [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
+            for row in ((until, pk, RunState.QUEUED) for until, pk in turns[begin : begin + AT_ONCE])
+        ]
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(statement, values)

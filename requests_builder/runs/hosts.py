@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import Exists, Min, OuterRef, Q
@@ -166,13 +166,13 @@ def obstacle(run: Run, now: datetime) -> Obstacle | None:
         return Obstacle(
             f"It waits because {request.host} is down: {breaker.failures} calls in a row have failed. "
             f"{breaker.reason} Only one call from time to time goes there, to see whether it is back.",
-            _moment(breaker.free_at, now),
+            _later(datetime.fromtimestamp(breaker.free_at, UTC), now),
         )
     if breaker and breaker.interval and breaker.backlog_until and run.due_at <= breaker.backlog_until:
         return Obstacle(
             f"{request.host} is back after an outage. What has waited begins one after the other, up to "
             f"{_each_minute(1 / breaker.interval)}, so that it is not overrun.",
-            None,
+            _later(run.not_before, now),
         )
     _, connection, host = caller_of(request, request.host)
     pace = Pace.objects.filter(team=run.team_id, connection=connection, host=host).first()
@@ -181,13 +181,13 @@ def obstacle(run: Run, now: datetime) -> Obstacle | None:
             f"It waits because {host} takes no more requests for now. {pace.reason}", pace.not_before
         )
     if pace and pace.free_at > now.timestamp() + MOST_SLEPT:
-        return Obstacle(f"It waits for its turn: {host} takes only so many requests at a time.", None)
+        sentence = f"It waits for its turn: {host} takes only so many requests at a time."
+        return Obstacle(sentence, _later(run.not_before, now))
     return None
 
 
-def _moment(seconds: float, now: datetime) -> datetime | None:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment if moment > now else None
+def _later(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment and moment > now else None
 
 
 def _each_minute(rate: float) -> str:
@@ -234,8 +234,8 @@ class Reminders:
 reminders = Reminders()
 
 
-def later(until: float, now: datetime, spread: float) -> Held:
-    """Hold a run until then, and a little longer, so that not all come back together."""
-    moment = max(datetime.fromtimestamp(until, UTC), now) + timedelta(seconds=spread)
+def later(until: float, now: datetime) -> Held:
+    """What holds a run until then."""
+    moment = max(datetime.fromtimestamp(until, UTC), now)
     reminders.note(moment, now)
     return Held(moment)

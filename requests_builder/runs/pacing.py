@@ -5,7 +5,6 @@ together keep to it. Where the API refuses and does not say what it allows, half
 tried, and from there a little more with each quiet hour (additive increase, multiplicative decrease).
 """
 
-import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -91,35 +90,43 @@ def take_turn(caller: hosts.Caller, clock: Clock) -> None:
         return
     pace = _grown(pace, now) if pace else _row(caller)
     slot = _reserve(pace, rate, now)
-    if slot is None:
-        found = Pace.objects.filter(pk=pace.pk).first()
-        if found is None:
-            # Nothing was left to obey, and it was swept away.
-            hosts.known.forget(pace)
-            return
-        hosts.known.learn(found)
-        raise hosts.later(found.free_at - hosts.MOST_SLEPT / 2, now, random.uniform(0, 4 / (rate or 4)))  # noqa: S311
-    clock.sleep(slot - now.timestamp())
+    if slot is not None:
+        clock.sleep(slot - now.timestamp())
+    elif (place := _place_in_line(pace, rate)) is not None:
+        raise hosts.later(place, now)
+    else:
+        # Nothing was left to obey, and it was swept away.
+        hosts.known.forget(pace)
 
 
 def _reserve(pace: Pace, rate: float | None, now: datetime) -> float | None:
     """The moment of the next request, which nobody else gets; None if that is more than a second away."""
-    interval = 1 / rate if rate else 0.0
-    moment = now.timestamp()
+    interval, moment = 1 / rate if rate else 0.0, now.timestamp()
     # As if the last one had been so long ago: what may leave at once.
     idle = moment - interval * (pace.burst - 1)
+    after = _moved_on(
+        "free_at = {largest}(free_at, %s) + %s WHERE id = %s AND free_at <= %s RETURNING free_at",
+        [idle, interval, pace.pk, moment + hosts.MOST_SLEPT],
+    )
+    return None if after is None else max(after - interval, moment)
+
+
+def _place_in_line(pace: Pace, rate: float | None) -> float | None:
+    """When a run that was sent away may come back; None if the row is gone."""
+    interval = 1 / rate if rate else 0.01
+    after = _moved_on(
+        "line_at = {largest}(line_at, free_at) + %s WHERE id = %s RETURNING line_at", [interval, pace.pk]
+    )
+    return None if after is None else after - interval - hosts.MOST_SLEPT / 2
+
+
+def _moved_on(what: str, values: list[Any]) -> float | None:
     largest = "MAX" if connection.vendor == "sqlite" else "GREATEST"
-    table, column = connection.ops.quote_name(Pace._meta.db_table), connection.ops.quote_name("free_at")
+    table = connection.ops.quote_name(Pace._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {column} = {largest}({column}, %s) + %s "  # noqa: S608 - our own names
-            f"WHERE id = %s AND {column} <= %s RETURNING {column}",
-            [idle, interval, pace.pk, moment + hosts.MOST_SLEPT],
-        )
+        cursor.execute(f"UPDATE {table} SET {what.format(largest=largest)}", values)  # noqa: S608 - our own names
         found = cursor.fetchone()
-    if found is None:
-        return None
-    return float(max(found[0] - interval, moment))
+    return float(found[0]) if found else None
 
 
 def _grown(pace: Pace, now: datetime) -> Pace:
@@ -159,6 +166,11 @@ def heed(
         changes: dict[str, Any] = {"rate": found.rate, "burst": found.burst, "failed_rate": found.failed_rate}
         earlier = Pace.objects.filter(Q(slowed_at=None) | Q(slowed_at__lt=sent_at), pk=pace.pk)
         earlier.update(**changes, slowed_at=now, changed_at=now)
+    elif pace.rate is None and allowance.strictest is not None:
+        # Nothing is left, and how much there is at a time was told: that is kept to before one is refused.
+        found = _told(allowance.strictest)
+        unknown = Pace.objects.filter(pk=pace.pk, rate=None)
+        unknown.update(rate=found.rate, burst=found.burst, slowed_at=now, changed_at=now)
     if stored := Pace.objects.filter(pk=pace.pk).first():
         hosts.known.learn(stored)
 
