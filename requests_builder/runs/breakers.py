@@ -33,7 +33,7 @@ LOOK_AGAIN = 30.0
 # Runs a second that a host gets after an outage though its schedules ask for fewer.
 LEAST_RATE = 0.1
 # So many different rules are looked at to see how often they are due; they stand for all.
-MOST_RULES = 500
+MOST_RULES = 100
 FORGOTTEN_AFTER = timedelta(days=1)
 # What may begin until the next tick stays where it is; rows in one transaction.
 LINED_UP = timedelta(seconds=10)
