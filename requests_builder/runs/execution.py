@@ -410,7 +410,7 @@ def _hold(lease: Lease, held: Held) -> RunState:
     if run.attempts == 1 and not run.pages:
         free["started_at"] = None
     lease.write(**free, **counts, not_before=held.until, rung_at=None)
-    logger.info("Run %s waits for its host until %s", run.pk, held.until)
+    logger.debug("Run %s waits for its host until %s", run.pk, held.until)
     return RunState.QUEUED
 
 

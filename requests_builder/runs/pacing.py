@@ -156,7 +156,9 @@ def heed(
     pace = _row(caller)
     if allowance.wait is not None:
         until = now + min(allowance.wait, LONGEST_WAIT) + MARGIN
-        said = "It has refused one" if allowance.is_refusal else "It says that none is left"
+        said = (
+            "It has refused one for being too many" if allowance.is_refusal else "It says that none is left"
+        )
         Pace.objects.filter(pk=pace.pk).update(
             free_at=Greatest(F("free_at"), Value(until.timestamp())), not_before=until, reason=f"{said}."
         )

@@ -8,7 +8,7 @@ from .configs import from_config
 from .errors import InvalidSchedule
 from .rules import Hours, Minutes, Rule
 
-# Due times that are looked at: some, those of a day, and no more than that. A rule may be for some hours only.
+# Due times that are looked at: some, at least those of a day, for a rule may be for some hours of it only.
 _SOME, _MOST = 30, 1_500
 _DAY, _AHEAD = timedelta(days=1), timedelta(days=92)
 

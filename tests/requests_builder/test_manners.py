@@ -3,17 +3,21 @@
 import bisect
 import math
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Team
 from demo_api.messages import Answer
-from requests_builder import schedules
+from requests_builder import runs, schedules
 from requests_builder.models import Breaker, Pace, Run, RunState, SavedRequest, Schedule, Table
+from requests_builder.runs.clock import Clock
+from requests_builder.runs.crew import Crew
 from tests.requests_builder.simulated import TwoASecond, World, records, refusal
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +89,41 @@ def test_twenty_schedules_at_an_api_of_two_requests_a_second_are_refused_in_the_
         assert set(states) == {RunState.SUCCEEDED}, "no one of them was skipped or failed"
 
 
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not os.environ.get("MANNERS_SLOW"), reason="takes three minutes: MANNERS_SLOW=1")
+@pytest.mark.parametrize("headers", [nothing, by_policy])
+def test_so_it_is_with_the_threads_of_a_worker_in_real_time(
+    headers: Callable[[datetime, int], dict[str, str]], team: Team, table: Table, settings: Settings
+) -> None:
+    crew = Crew()
+    with World(timezone.now(), TwoASecond(headers)) as world:
+        world.clock = WallClock(world.now)
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{world.port}"]
+        scheduled(team, table, world, 20, minutes=1, is_even=False)
+        first = world.now + MINUTE
+        while timezone.now() < first + 3 * MINUTE:
+            runs.start_due_runs(timezone.now())
+            runs.recover_runs(timezone.now())
+            crew.rouse()
+            time.sleep(1)
+        assert crew.rest(30)
+        print(
+            f"{headers.__name__}: {world.answered(200, since=first)} answered, "
+            f"{world.answered(429, since=first)} refused, "
+            f"{world.answered(429, since=first + MINUTE)} after the first minute"
+        )
+        assert world.answered(200, since=first) >= 50
+        assert world.answered(429, since=first + MINUTE) == 0
+
+
+class WallClock(Clock):
+    """The time that everybody has."""
+
+    def __call__(self) -> datetime:
+        return timezone.now()
+
+
 def test_after_an_outage_what_has_waited_begins_at_twice_the_normal_rate_at_most(
     team: Team, table: Table, now: datetime, settings: Settings
 ) -> None:
@@ -108,15 +147,15 @@ def test_after_an_outage_what_has_waited_begins_at_twice_the_normal_rate_at_most
         after = [seconds for seconds in good if seconds >= 0]
         most = max(busiest(after, 60), 0)
         in_vain = world.answered(502, since=down_at)
-        runs = Run.objects.order_by("due_at")
+        made = Run.objects.order_by("due_at")
         drained_at = max(
-            runs.filter(due_at__lt=back_at, state="succeeded").values_list("finished_at", flat=True)
+            made.filter(due_at__lt=back_at, state="succeeded").values_list("finished_at", flat=True)
         )
         late = max(
             (run.finished_at - run.due_at).total_seconds()
-            for run in runs.filter(due_at__gt=back_at + timedelta(seconds=after[0]), state="succeeded")
+            for run in made.filter(due_at__gt=back_at + timedelta(seconds=after[0]), state="succeeded")
         )
-        states = dict(Counter(runs.values_list("state", flat=True)))
+        states = dict(Counter(made.values_list("state", flat=True)))
         print(
             f"{count:,} schedules, {normal:.2f} runs a second. Waiting when it was back: {waiting:,}; "
             f"sent in vain: {in_vain}. First answer after {after[0]:.0f} s. "
@@ -128,8 +167,8 @@ def test_after_an_outage_what_has_waited_begins_at_twice_the_normal_rate_at_most
         assert most <= 2 * normal * 60 + 2
         assert late <= 60
         assert Breaker.objects.count() == 0, "it is as it was before"
-        assert not runs.unfinished().filter(due_at__lt=world.now - MINUTE).exists()
-        assert not runs.filter(state=RunState.FAILED).exists()
+        assert not made.unfinished().filter(due_at__lt=world.now - MINUTE).exists()
+        assert not made.filter(state=RunState.FAILED).exists()
         assert_each_due_time_has_its_row(team, since=now, until=world.now - MINUTE, minutes=minutes)
 
 
