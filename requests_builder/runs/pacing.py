@@ -6,7 +6,7 @@ tried, and from there a little more with each quiet hour (additive increase, mul
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -91,6 +91,7 @@ def take_turn(caller: hosts.Caller, clock: Clock) -> None:
     pace = _grown(pace, now) if pace else _row(caller)
     slot = _reserve(pace, rate, now)
     if slot is not None:
+        _remind(slot + (1 / rate if rate else 0), now)
         clock.sleep(slot - now.timestamp())
     elif (place := _place_in_line(pace, rate)) is not None:
         raise hosts.later(place, now)
@@ -109,6 +110,11 @@ def _reserve(pace: Pace, rate: float | None, now: datetime) -> float | None:
         [idle, interval, pace.pk, moment + hosts.MOST_SLEPT],
     )
     return None if after is None else max(after - interval, moment)
+
+
+def _remind(free_at: float, now: datetime) -> None:
+    """Have somebody look for runs that were kept back when the next one may leave."""
+    hosts.reminders.note(datetime.fromtimestamp(free_at - hosts.MOST_SLEPT, UTC), now)
 
 
 def _place_in_line(pace: Pace, rate: float | None) -> float | None:
@@ -162,6 +168,7 @@ def heed(
         Pace.objects.filter(pk=pace.pk).update(
             free_at=Greatest(F("free_at"), Value(until.timestamp())), not_before=until, reason=f"{said}."
         )
+        _remind(until.timestamp(), now)
     if allowance.is_refusal:
         rate = hosts.known.rate(caller)
         found = after_refusal(pace.rate if rate is None else rate, allowance.strictest, seen_rate)
