@@ -24,6 +24,8 @@ LONGEST_WAIT = timedelta(hours=1)
 MARGIN = timedelta(seconds=0.2)
 # Of what an API says that it allows; others may call it, too.
 SHARE = 0.9
+# Seconds by which one request may arrive later than the next one, on a busy machine or a long way.
+LAG = 0.25
 # Requests per second: the first try, the fewest, and the most that are worth a statement each.
 FIRST_RATE = 1.0
 LEAST_RATE = 1 / 3600
@@ -63,7 +65,7 @@ def after_refusal(rate: float | None, policy: Policy | None, seen_rate: float) -
 
 def _told(policy: Policy) -> Found:
     if policy.window < LONG_WINDOW:
-        return Found(max(policy.rate * SHARE, LEAST_RATE))
+        return Found(max(policy.quota * SHARE / (policy.window + LAG), LEAST_RATE))
     burst = max(policy.quota // 10, 1)
     return Found(max((policy.quota * SHARE - burst) / policy.window, LEAST_RATE), burst)
 

@@ -43,11 +43,11 @@ SECOND = timedelta(seconds=1)
         (4, None, 0.2, Found(2, failed_rate=4)),
         (1 / 3600, None, 0, Found(1 / 3600, failed_rate=1 / 3600)),
         # What the API says it allows, a little less; of a long window a tenth at once.
-        (None, Policy(2, 1), 0, Found(1.8)),
+        (None, Policy(2, 1), 0, Found(1.44)),
         (None, Policy(100, 60), 0, Found(80 / 60, 10)),
-        (5, Policy(2, 1), 0, Found(1.8)),
+        (5, Policy(2, 1), 0, Found(1.44)),
         # That was kept to and refused all the same: somebody else calls it, too.
-        (1.8, Policy(2, 1), 0, Found(0.9, failed_rate=1.8)),
+        (1.44, Policy(2, 1), 0, Found(0.72, failed_rate=1.44)),
     ],
 )
 def test_after_a_refusal_it_goes_slower(
