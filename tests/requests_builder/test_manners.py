@@ -141,10 +141,9 @@ def test_after_an_outage_what_has_waited_begins_at_twice_the_normal_rate_at_most
         scheduled(team, table, world, count, minutes=minutes, is_even=True)
         world.go_on(back_at - now, timedelta(seconds=10))
         waiting = Run.objects.unfinished().count()
-        step = timedelta(seconds=1 if MANY else 3)
         while Breaker.objects.exists() and world.now < back_at + 3 * minutes * MINUTE:
-            world.go_on(MINUTE, step)
-        world.go_on(2 * MINUTE, step)
+            world.go_on(MINUTE)
+        world.go_on(2 * MINUTE)
 
         good = sorted((moment - back_at).total_seconds() for moment, status in world.seen if status == 200)
         after = [seconds for seconds in good if seconds >= 0]
