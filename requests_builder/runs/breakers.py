@@ -132,7 +132,7 @@ def failed(run: Run, host: str, reason: str, *, is_trial: bool, wait: timedelta,
             found.update(failures=F("failures") + 1, **told)
         closed = found.filter(opened_at=None, failures__gte=MOST_FAILURES)
         if closed.update(opened_at=now, trials=0, is_tried=False, free_at=_next_trial(0, wait, now)):
-            logger.warning("Nothing is sent to %s for team %s for now: %s", host, run.team_id, reason)
+            logger.warning("Nothing is sent to %s for team %s until it answers a trial.", host, run.team_id)
     if breaker := found.first():
         hosts.known.learn(breaker)
 
