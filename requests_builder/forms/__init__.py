@@ -22,6 +22,7 @@ from .mapping import MappingTrialForm
 from .pagination import PAGINATION_LABELS, pagination_as_typed, pagination_keys
 from .saved_request import COMMON_METHODS, NAME_TAKEN, SavedRequestForm
 from .schedule import BackfillForm, ScheduleForm
+from .settings import in_digits
 from .variables import TeamVariableForm
 from .writing import WatermarkForm, in_units
 
@@ -40,6 +41,7 @@ __all__ = [
     "ScheduleRulesForm",
     "TeamVariableForm",
     "WatermarkForm",
+    "in_digits",
     "in_units",
     "pagination_as_typed",
     "pagination_keys",

@@ -7,7 +7,7 @@ documents       reading a file
 environment     `${NAME}` in it, in both directions
 checking        keys that are known, texts that are texts
 applying        the whole document in one transaction
-members, connections, variables, saved_requests, bodies, writing, scheduling    one entry each
+members, connections, variables, saved_requests, bodies, writing, manners, scheduling    one entry each
 saving          what the forms say, in the words of the file
 keys            what things are called in the file
 exporting       a team as a file

@@ -14,6 +14,7 @@ from requests_builder.models import AuthorizationKind, DecryptionFailed, SavedRe
 from .bodies import exported_body
 from .environment import Variables, escaped
 from .keys import CONNECTION_KEYS, REQUEST_KEYS, SECRETS
+from .manners import exported_manners
 from .scheduling import exported_schedule
 from .variables import exported_variable
 from .writing import exported_writing
@@ -83,6 +84,7 @@ def _exported_request(saved_request: SavedRequest, variables: Variables) -> dict
     }
     exported = {key: escaped(value) for key, value in plain.items()}
     exported |= exported_body(saved_request) | exported_writing(saved_request)
+    exported |= exported_manners(saved_request)
     exported["headers"] = _exported_headers(saved_request, variables)
     exported["authorization"] = _exported_authorization(saved_request, variables)
     if schedule := getattr(saved_request, "schedule", None):

@@ -23,6 +23,8 @@ REQUEST_KEYS = (
     "variables",
     "max_response_mb",
     "retries",
+    "requests_per_second",
+    "statuses",
     "records",
     "mapping",
     "pagination",

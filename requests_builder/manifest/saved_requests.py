@@ -14,6 +14,7 @@ from .changes import Changes
 from .checking import check_keys, check_texts, read_mapping, read_pairs
 from .errors import refuse
 from .keys import REQUEST_KEYS
+from .manners import typed_manners
 from .saving import check_form, save_form
 from .scheduling import apply_schedule
 from .writing import typed_writing
@@ -65,6 +66,7 @@ def _typed_request(where: str, team: Team, entry: Mapping[str, Any]) -> dict[str
         "variables": read_pairs(f"{where}.variables", entry.get("variables")),
         "max_response_mb": entry.get("max_response_mb"),
         "retries": entry.get("retries"),
+        **typed_manners(where, entry),
         "records_path": entry.get("records", ""),
         "mapping": _typed_mapping(f"{where}.mapping", entry.get("mapping")),
         "table_name": entry.get("table", ""),

@@ -3,6 +3,7 @@
 saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
+hosts           hosts that may not be called as often as we like
 request_files   files that a multipart body carries
 samples         answers that people have before them in the builder
 tries           calls in the builder that somebody waits for
@@ -28,6 +29,7 @@ from .alerts import (
     WatchMark,
 )
 from .feeds import Feed
+from .hosts import Breaker, Pace
 from .publications import Publication
 from .request_files import RequestFile
 from .rows import Batch, Row
@@ -56,6 +58,7 @@ __all__ = [
     "AuthorizationKind",
     "Batch",
     "BodyKind",
+    "Breaker",
     "CatchUp",
     "Channel",
     "ChannelKind",
@@ -67,6 +70,7 @@ __all__ = [
     "IncidentKind",
     "Mender",
     "Overlap",
+    "Pace",
     "Publication",
     "RequestFile",
     "Row",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.db import models, transaction
+from django.db.models import Q
 
 from accounts.models import Team, User
 from connections.encryption import EncryptedTextField
@@ -138,6 +139,11 @@ class SavedRequest(models.Model):
     max_response_mb = models.PositiveSmallIntegerField(null=True, blank=True)
     # How often a page is asked for again when the other side fails.
     retries = models.PositiveSmallIntegerField(default=4)
+    # How many requests a second the host may get, from all requests of the team with the same connection
+    # together: the smallest number counts that one of them says. None: it says nothing.
+    requests_per_second = models.DecimalField(max_digits=9, decimal_places=4, null=True, blank=True)
+    # Status codes that mean something else here; see `statuses`.
+    statuses = models.JSONField(default=dict, blank=True)
 
     # A JMESPath to the records; empty: the answer itself.
     records_path = models.CharField(max_length=500, blank=True)
@@ -180,7 +186,18 @@ class SavedRequest(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["team", "name"], name="request_name_is_unique_in_team")
+            models.UniqueConstraint(fields=["team", "name"], name="request_name_is_unique_in_team"),
+            models.CheckConstraint(
+                condition=Q(requests_per_second=None) | Q(requests_per_second__gt=0),
+                name="request_rate_is_positive",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "connection", "host"],
+                condition=Q(requests_per_second__isnull=False),
+                name="request_with_rate",
+            )
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,10 @@ uses         which requests use which variables
 sources      what the variables of a request stand for
 reach        where its secrets may go
 calls        one call with its credential
+hosts        which hosts may not be called as we like just now
+pacing       how fast a host is called
+breakers     hosts that do not answer are left alone
+manners      what an attempt owes to its host
 ahead        pages that are asked for before their turn
 checkpoints  where a run goes on
 leases       who works on a run
@@ -32,6 +36,7 @@ from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import Foresight, foreseen, foresight, refusal, stand_in_token
 from requests_builder.runs.crew import crew
 from requests_builder.runs.execution import execute
+from requests_builder.runs.hosts import Obstacle, obstacle
 from requests_builder.runs.ledger import (
     DEAD_CONNECTION,
     ON_TIME,
@@ -59,6 +64,7 @@ __all__ = [
     "Backfill",
     "BackfillRefused",
     "Foresight",
+    "Obstacle",
     "Preview",
     "Problem",
     "SecondPage",
@@ -75,6 +81,7 @@ __all__ = [
     "foreseen",
     "foresight",
     "next_runs",
+    "obstacle",
     "pause",
     "preview",
     "recover_runs",

@@ -7,13 +7,14 @@ sent, and only if it is the answer to that very request. What was asked for in v
 import logging
 import threading
 from collections import Counter, deque
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 
 from connections import grants, outbound
-from requests_builder import pagination, rendering
+from requests_builder import limits, pagination, rendering
 from requests_builder.runs import calls
 from requests_builder.runs.problems import PullProblem
 from requests_builder.runs.reach import SecretNotAllowed
@@ -26,7 +27,9 @@ SOON = 0.01
 MOST_BYTES = 16 * 2**20
 # "Fewer requests, please", and "not at the moment" (RFC 6585 §4, RFC 9110 §15.6.4).
 _PLEAS = frozenset({429, 503})
-_REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
+
+# How many are left does not depend on what time it is.
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class Ahead:
         if self._flights and self._flights[0].request != outlook.request(1):
             return
         room = MOST_BYTES // (2 * len(answer.body) + 1)
-        window = min(_most_at_once(), room, *_allowance(answer))
+        window = min(_most_at_once(), room, *_left(answer))
         while len(self._flights) < window and (request := outlook.request(len(self._flights) + 1)):
             if not self._ask(request, MOST_BYTES // window):
                 break
@@ -179,7 +182,7 @@ def _plea_in(answer: outbound.Answer) -> str:
     return "the API answered with Retry-After" if answer.header("Retry-After") else ""
 
 
-def _allowance(answer: outbound.Answer) -> tuple[int, ...]:
+def _left(answer: outbound.Answer) -> tuple[int, ...]:
     """How many requests the API takes at the moment, if it tells."""
-    told = (answer.header(name) or "" for name in _REMAINING)
-    return tuple(int(text) for text in told if text.isascii() and text.isdigit() and len(text) < 10)
+    remaining = limits.read(answer.status, answer.headers, EPOCH).remaining
+    return () if remaining is None else (remaining,)

@@ -1,6 +1,6 @@
 """One call: the credential is added, the request sent, a refused token renewed once, the answer read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,10 +11,17 @@ from django.conf import settings
 
 from connections import grants, outbound
 from connections.models import Connection
-from requests_builder import masking, pagination, reading, records, rendering, variables
+from requests_builder import masking, pagination, reading, records, rendering, statuses, variables
 from requests_builder.models import AuthorizationKind, BodyKind, Mender, Run, SavedRequest
 from requests_builder.runs.clock import Clock
-from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, check_status, told
+from requests_builder.runs.problems import (
+    Problem,
+    PullDelayed,
+    PullFailed,
+    check_meaning,
+    check_status,
+    told,
+)
 from requests_builder.runs.reach import MOVED, check_reach
 from requests_builder.runs.sources import known_of
 
@@ -62,7 +69,8 @@ class Caller:
 
     Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown (and
     `forms_of_secrets` how that may stand in an answer), `calls` how often something left, and `was_renewed`
-    whether a refused token was renewed meanwhile. `watch` is the door's.
+    whether a refused token was renewed meanwhile. `watch` is the door's; `heed` is told each answer, also one
+    that is not taken.
     """
 
     def __init__(
@@ -71,14 +79,16 @@ class Caller:
         door: outbound.Door,
         clock: Clock,
         watch: outbound.Watch | None = None,
+        *,
         run: Run | None = None,
+        heed: Callable[[outbound.Answer], None] | None = None,
     ) -> None:
         self.sent: rendering.RenderedRequest | None = None
         self.secrets: tuple[str, ...] = ()
         self.forms_of_secrets: tuple[bytes, ...] = ()
         self.calls = 0
         self.was_renewed = False
-        self._watch = watch
+        self._watch, self._heed = watch, heed
         self._saved_request = saved_request
         self._run = run
         self._door = door
@@ -125,6 +135,8 @@ class Caller:
         """
         with told():
             exchange = early or self._exchange(request)
+            if early:
+                self._tell(early.answer)
             self.sent, self._is_refused = exchange.departure.message, False
             answer, refused = exchange.answer, exchange.departure.access
             if refused is None or (signal := refused.signal_in(answer)) is None:
@@ -173,14 +185,28 @@ class Caller:
             watch=self._watch,
         )
 
-    def check(self, answer: outbound.Answer) -> None:
-        """Raise PullFailed or PullDelayed unless this is an answer to read."""
+    def check(self, answer: outbound.Answer) -> outbound.Answer:
+        """The answer as it is to be read: without content if the settings take it for empty or done.
+
+        Raises PullFailed and PullDelayed unless it is one to read.
+        """
+        if (meaning := self.meaning_of(answer)) is not None:
+            check_meaning(answer, meaning, self.secrets)
+            return replace(answer, status=204, body=b"")
         is_redirect = 300 <= answer.status < 400 and answer.header("Location")
         is_secret_in_url = (self._access and self._access.is_parameter) or self._filled.has_secret_in_url
         if is_redirect and is_secret_in_url:
             raise PullFailed(_NOT_FOLLOWED)
         lacking = grants.lacking_scope(answer) if self._access else None
         check_status(answer, self._clock(), self.secrets, is_refused=self._is_refused, lacking_scope=lacking)
+        return answer
+
+    def meaning_of(self, answer: outbound.Answer) -> statuses.Meaning | None:
+        """What the settings take its status for. Whoever was refused for credentials has pulled nothing."""
+        meaning = statuses.meaning_of(answer.status, self._saved_request.statuses)
+        if meaning is None or self._is_refused or (self._access and grants.lacking_scope(answer) is not None):
+            return None
+        return meaning
 
     def without_credential(self, request: rendering.RenderedRequest) -> rendering.RenderedRequest:
         """The request as a checkpoint may hold it: next links often repeat a token or an API key."""
@@ -212,7 +238,13 @@ class Caller:
     def _exchange(self, request: rendering.RenderedRequest) -> Exchange:
         departure = self.ready(request)
         self.sent, self._is_refused = departure.message, False
-        return Exchange(departure, self.deliver(departure))
+        answer = self.deliver(departure)
+        self._tell(answer)
+        return Exchange(departure, answer)
+
+    def _tell(self, answer: outbound.Answer) -> None:
+        if self._heed:
+            self._heed(answer)
 
     def _keep_secret(self, texts: Iterable[str | None]) -> None:
         """Have these masked wherever something of the request or its answers is shown."""
@@ -349,9 +381,9 @@ def fetch(
 ) -> tuple[outbound.Answer, Any]:
     """A good answer and what records are taken from. Raises PullFailed and PullDelayed; see `Caller.send`."""
     answer = caller.send(request, early)
-    caller.check(answer)
+    taken = caller.check(answer)
     with told():
-        document = read(answer)
+        document = read(taken)
     return answer, document.value if document else None
 
 

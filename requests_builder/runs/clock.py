@@ -18,3 +18,8 @@ class Clock:
     def seconds(self) -> float:
         """How long it has been going."""
         return time.monotonic() - self._began
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, if that is any time at all."""
+        if seconds > 0:
+            time.sleep(seconds)

@@ -12,7 +12,7 @@ from django.db import connections as databases
 from django.utils import timezone
 
 from connections import outbound
-from requests_builder.runs import execution, leases, queue
+from requests_builder.runs import execution, hosts, leases, queue
 from requests_builder.runs.leases import Lease, heart
 from requests_builder.runs.settling import Ending, Writer
 
@@ -124,6 +124,7 @@ class Crew:
         finally:
             if not is_left_to_writer:
                 heart.let_go(lease)
+            hosts.reminders.set(self.rouse)
             with self._lock:
                 self._busy -= 1
                 self._look_again()
@@ -189,8 +190,9 @@ class Crew:
         taken: list[Lease] = []
         try:
             close_old_connections()
-            kept = min(free, settings.WORKER_THREADS // 4)
-            taken, self._are_left = queue.take(min(free, MOST_AT_ONCE), kept=kept, now=timezone.now())
+            kept, now = min(free, settings.WORKER_THREADS // 4), timezone.now()
+            hosts.known.refresh(now, hosts.FRESH)
+            taken, self._are_left = queue.take(min(free, MOST_AT_ONCE), kept=kept, now=now)
             heart.keep(taken)
         except DatabaseError as error:
             # The next bell tries again.

@@ -13,14 +13,17 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from connections import outbound
-from requests_builder import destinations, mapping, masking, pagination
+from requests_builder import destinations, mapping, masking, pagination, statuses
 from requests_builder.models import Mender, RunState, Table
 from requests_builder.runs import bell, calls, leases, newness, settling, tallying
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
+from requests_builder.runs.hosts import Held
 from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
-from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, told
+from requests_builder.runs.manners import Manners
+from requests_builder.runs.pacing import LONGEST_WAIT
+from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, named, told
 from requests_builder.runs.settling import Ending
 
 # For one page: attempts that failed here but might have gone well, and workers that died.
@@ -28,8 +31,6 @@ MOST_ATTEMPTS = 5
 MOST_DEATHS = 3
 FIRST_GAP = timedelta(seconds=10)
 LONGEST_GAP = timedelta(minutes=15)
-# Longer than this, nobody may ask us to wait (Retry-After).
-LONGEST_WAIT = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def conclude(ending: Ending) -> RunState | None:
     return _seen_to(ending.lease, partial(_settle, ending))
 
 
-def _pull(lease: Lease, shelf: outbound.Shelf | None) -> Ending:
+def _pull(lease: Lease, shelf: outbound.Shelf | None) -> Ending | RunState:
     with outbound.Door(shelf=shelf, owner=lease.run.team_id) as door:
         return Pull(lease, door).go()
 
@@ -99,6 +100,8 @@ def _tried(lease: Lease, work: Callable[[], _T]) -> _T | RunState:
         return _postpone(lease, delay, lease.run.saved_request.retries + 1)
     except LeaseLost:
         raise
+    except Held as held:
+        return _hold(lease, held)
     except HandedOver:
         return _hand_over(lease)
     except Exception as surprise:
@@ -144,9 +147,15 @@ class Pull:
         self._run = lease.run
         self._saved_request = lease.run.saved_request
         self._strategy = pagination.from_config(self._saved_request.pagination)
+        self._manners = Manners(lease.run, lease.clock)
         # A run that was cancelled, or taken over, does not wait for an answer that is on its way.
         self._caller = calls.Caller(
-            self._saved_request, door, lease.clock, lambda _: not lease.is_lost, run=lease.run
+            self._saved_request,
+            door,
+            lease.clock,
+            lambda _: not lease.is_lost,
+            run=lease.run,
+            heed=self._manners.heed,
         )
         self._newness = newness.progress(self._run)
         self._first = self._caller.first_request(
@@ -160,9 +169,13 @@ class Pull:
         self._mapping: mapping.CompiledMapping | mapping.AsTheyCome = mapping.AsTheyCome()
         self._found_until: tuple[int, ...] = ()
 
-    def go(self) -> Ending:
-        """Every page that is left; the last is not stored. Raises PullFailed, PullDelayed and LeaseLost."""
-        following: Checkpoint | Ending = self._where_to_begin()
+    def go(self) -> Ending | RunState:
+        """Every page that is left; the last is not stored. A state, if the run is finished without any.
+
+        Raises PullFailed, PullDelayed, Held and LeaseLost.
+        """
+        following: Checkpoint | Ending | RunState = self._where_to_begin()
+        self._manners.begin(self._first.url)
         self._destination.prepare()
         self._mapping = mapping.started(self._saved_request.mapping, self._run.findings)
         self._found_until = self._mapping.findings.extent
@@ -200,12 +213,15 @@ class Pull:
             setattr(self._run, name, value)
         self._newness = self._newness and self._newness.anew()
 
-    def _page(self, checkpoint: Checkpoint) -> Checkpoint | Ending:
+    def _page(self, checkpoint: Checkpoint) -> Checkpoint | Ending | RunState:
         """Ask for one page, and store it with where to go on, unless it is the last one."""
         self._lease.check()
         began = self._lease.clock.seconds
         answer, document = self._fetch(checkpoint)
-        page = calls.records_in(answer, document, self._saved_request.records_path)
+        meaning = self._caller.meaning_of(answer)
+        if meaning == statuses.Meaning.DONE and not self._run.pages:
+            return self._finish_untouched(answer)
+        page = [] if meaning else calls.records_in(answer, document, self._saved_request.records_path)
         following = self._following(checkpoint, answer, document, page, began)
         if masking.is_echoed(answer.body, self._caller.forms_of_secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
@@ -223,14 +239,27 @@ class Pull:
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
         if calls.is_repeatable(checkpoint.request):
-            return calls.fetch(self._caller, checkpoint.request, self._ahead.take(checkpoint.request))
+            early = self._ahead.take(checkpoint.request)
+            if early is None:
+                self._manners.take_turn()
+            return self._ask(checkpoint, early)
+        self._manners.take_turn()
         self._write_down(replace(checkpoint, is_sending=True))
         try:
-            return calls.fetch(self._caller, checkpoint.request)
+            return self._ask(checkpoint)
         except PullDelayed as delay:
             if delay.may_have_acted:
                 raise PullFailed(_AMBIGUOUS) from delay
             self._write_down(checkpoint)
+            raise
+
+    def _ask(
+        self, checkpoint: Checkpoint, early: calls.Exchange | None = None
+    ) -> tuple[outbound.Answer, Any]:
+        try:
+            return calls.fetch(self._caller, checkpoint.request, early)
+        except PullDelayed as delay:
+            self._manners.note(delay)
             raise
 
     def _following(
@@ -241,13 +270,16 @@ class Pull:
         page: Sequence[Any],
         began: float,
     ) -> Checkpoint | pagination.End:
+        if meaning := self._caller.meaning_of(answer):
+            return _end_by(answer, meaning)
         answered = pagination.Page(checkpoint.request, document, page, headers=answer.headers)
         request, trail = pagination.follow(self._strategy, answered, checkpoint.trail, settings.RUN_MAX_PAGES)
         if isinstance(request, pagination.End):
             return request
         seconds = checkpoint.seconds + self._lease.clock.seconds - began
         following = Checkpoint(self._caller.without_credential(request), trail, seconds)
-        if self._lease.is_safe and self._ahead.is_worthwhile(following.request, answer):
+        is_free = self._lease.is_safe and not self._manners.is_limited
+        if is_free and self._ahead.is_worthwhile(following.request, answer):
             # It leaves before this page is written: the database is not waited for either.
             outlook = pagination.outlook(
                 self._strategy, answered, following.request, trail, settings.RUN_MAX_PAGES
@@ -298,6 +330,15 @@ class Pull:
         for name, value in counts.items():
             setattr(self._run, name, value)
 
+    def _finish_untouched(self, answer: outbound.Answer) -> RunState:
+        """There was nothing to do: the run has succeeded, and no row has changed."""
+        end = _end_by(answer, statuses.Meaning.DONE)
+        ended = _ended(RunState.SUCCEEDED, self._lease.clock())
+        reason = f"{end.reason} The table stays as it was."
+        self._lease.write(**ended, pages=1, bytes_received=answer.wire_bytes, stop_reason=reason)
+        tallying.finished(self._run, RunState.SUCCEEDED)
+        return RunState.SUCCEEDED
+
     def _findings(self, *, is_whole: bool) -> dict[str, Any]:
         """What the mapping has found, if that is more than is stored; at the end also what to say of it."""
         said = self._mapping.end() if is_whole else ""
@@ -324,6 +365,15 @@ _AMBIGUOUS = Problem(
     Mender.EDITOR,
     "method",
 )
+
+
+def _end_by(answer: outbound.Answer, meaning: statuses.Meaning) -> pagination.End:
+    """Why there is no page after this answer, by the settings of the request."""
+    if meaning == statuses.Meaning.EMPTY:
+        reason = f"The API answered {named(answer)}, which means empty for this request."
+        return pagination.End(reason)
+    reason = f"The API answered {named(answer)}, which means done for this request: it was asked for no more."
+    return pagination.End(reason, is_complete=False)
 
 
 def _check_budgets(rows: int, received: int, seconds: float) -> None:
@@ -383,6 +433,18 @@ def _hand_over(lease: Lease) -> RunState:
     lease.write(**free, **counts, not_before=lease.clock(), rung_at=None)
     logger.info("Run %s is left to another worker", run.pk)
     bell.ring([run.pk])
+    return RunState.QUEUED
+
+
+def _hold(lease: Lease, held: Held) -> RunState:
+    """Give the run back until its host may be called again: nothing was sent, so it cost no attempt."""
+    run = lease.run
+    counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
+    free: dict[str, Any] = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
+    if run.attempts == 1 and not run.pages:
+        free["started_at"] = None
+    lease.write(**free, **counts, not_before=held.until, rung_at=None)
+    logger.debug("Run %s waits for its host until %s", run.pk, held.until)
     return RunState.QUEUED
 
 

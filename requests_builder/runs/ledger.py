@@ -25,7 +25,7 @@ from requests_builder.models import (
     Trigger,
 )
 from requests_builder.models.schedules import ScheduleQuerySet
-from requests_builder.runs import bell, tallying
+from requests_builder.runs import bell, breakers, hosts, pacing, tallying
 
 # Schedules in one transaction, and transactions in one tick: then the workers hear of what is there.
 SCHEDULES_AT_ONCE = 500
@@ -302,6 +302,8 @@ def recover_runs(now: datetime) -> list[UUID]:
     unheard = Run.objects.unheard(now, PATIENCE)
     if not unheard.exists():
         return []
+    hosts.known.refresh(now)
+    unheard = hosts.callable_now(unheard, now)
     with transaction.atomic():
         locked = unheard.select_for_update(skip_locked=True).values_list("pk", flat=True)
         pks = list(locked[:RECOVERED_AT_ONCE])
@@ -311,4 +313,6 @@ def recover_runs(now: datetime) -> list[UUID]:
 
 def sweep(now: datetime) -> int:
     """Remove some of the rows that nobody will see again: of failed runs, and of replaced ones."""
+    breakers.settle(now)
+    pacing.sweep(now)
     return rows_of_tables.sweep(now, SWEPT_AT_ONCE)

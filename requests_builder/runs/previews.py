@@ -100,11 +100,14 @@ def preview(saved_request: SavedRequest, *, now: datetime, watch: outbound.Watch
     shown = _answered(Preview(sent=_printed(caller)), answer, caller)
     shown = _suggested(shown, saved_request.records_path, answer, caller)
     try:
-        caller.check(answer)
+        taken = caller.check(answer)
     except PullProblem as problem:
         return _concealed(replace(shown, problem=problem.problem), answer, caller)
+    if taken is not answer:
+        # Its status means that it is not read, whatever it says.
+        shown = replace(shown, problem=None)
     if shown.problem is None:
-        shown = _taken(shown, saved_request, strategy, request, answer)
+        shown = _taken(shown, saved_request, strategy, request, taken)
     return _concealed(shown, answer, caller)
 
 

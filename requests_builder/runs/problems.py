@@ -3,23 +3,24 @@
 The two exceptions say what the engine can do: PullFailed, nothing; PullDelayed, ask again later.
 """
 
-import email.utils
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from connections import grants, outbound
 from requests_builder import (
     destinations,
+    limits,
     mapping,
     masking,
     pagination,
     reading,
     records,
     rendering,
+    statuses,
     variables,
 )
 from requests_builder.models import DecryptionFailed, Mender
@@ -40,8 +41,8 @@ _MENDERS = {
 class Problem:
     """Why there is no good page. `code` is for programs, `sentence` for people.
 
-    `field` names what to look at: method, url, headers, body, authorization, records_path or pagination;
-    empty if it is none of them.
+    `field` names what to look at: method, url, headers, body, authorization, records_path, pagination or
+    statuses; empty if it is none of them.
     """
 
     code: str
@@ -117,18 +118,21 @@ def check_status(
     status = answer.status
     if 200 <= status < 300 and status != HTTPStatus.PARTIAL_CONTENT and not is_refused:
         return
-    words = _words_of(answer, secrets)
-    said = f"The API answered {_named(answer)}" + (f": “{words}”. " if words else ". ")
+    said = _said_by(answer, secrets)
     if lacking_scope is not None:
         sentence = f"{said}{_ask_for(lacking_scope)}"
         raise PullFailed(Problem("insufficient_scope", sentence, Mender.CONNECTION, "authorization"))
     if status < 300 and is_refused:
         raise PullFailed(Problem("unauthorized", said + _NOT_TAKEN, Mender.CONNECTION, "authorization"))
-    if status in _NOT_ACTED_ON or 500 <= status < 600:
-        code = "rate_limited" if status == HTTPStatus.TOO_MANY_REQUESTS else "server_error"
+    allowance = limits.read(status, answer.headers, now)
+    if allowance.is_refusal:
         raise PullDelayed(
-            Problem(code, said + _ADVICE.get(status, "It is having trouble."), Mender.NOBODY),
-            retry_after=_retry_after(answer.header("Retry-After"), now),
+            Problem("rate_limited", said + _TOO_MANY, Mender.NOBODY), retry_after=allowance.wait
+        )
+    if status in _NOT_ACTED_ON or 500 <= status < 600:
+        raise PullDelayed(
+            Problem("server_error", said + _ADVICE.get(status, "It is having trouble."), Mender.NOBODY),
+            retry_after=allowance.wait,
             may_have_acted=status not in _NOT_ACTED_ON,
         )
     code, field, advice = _of_status(answer)
@@ -140,9 +144,10 @@ _NOT_TAKEN = (
     "By that it means that the access token has run out, and a new one is no help. Look whether the request "
     "goes to the right API; if it does, reconnect the connection."
 )
+_TOO_MANY = "It wants fewer requests."
 _ADVICE = {
     408: "It waited too long for the request.",
-    429: "It wants fewer requests.",
+    425: "It does not want to be asked so early.",
     503: "It is not available at the moment.",
 }
 _REFUSALS = {
@@ -194,7 +199,20 @@ def _of_status(answer: outbound.Answer) -> tuple[str, str, str]:
     return "unexpected_status", "", "HTTP knows no such final answer."
 
 
-def _named(answer: outbound.Answer) -> str:
+def check_meaning(answer: outbound.Answer, meaning: statuses.Meaning, secrets: tuple[str, ...]) -> None:
+    """Raise PullFailed if the settings of the request take the status of this answer for a failure."""
+    if meaning == statuses.Meaning.FAILURE:
+        sentence = f"{_said_by(answer, secrets)}For this request that is a failure (Settings → Status codes)."
+        raise PullFailed(Problem("status_override", sentence, Mender.EDITOR, "statuses"))
+
+
+def _said_by(answer: outbound.Answer, secrets: tuple[str, ...]) -> str:
+    words = _words_of(answer, secrets)
+    return f"The API answered {named(answer)}" + (f": “{words}”. " if words else ". ")
+
+
+def named(answer: outbound.Answer) -> str:
+    """Its status as people write it: 404 Not Found."""
     reason = answer.reason
     if not reason:
         try:
@@ -229,20 +247,6 @@ def _message_in(document: Any, depth: int = 3) -> str:
             if found:
                 return found
     return ""
-
-
-def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """How long to wait, by seconds or by a date (RFC 9110 §10.2.3); None if it cannot be read."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:12]), 10**9))
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    # A date in the form of asctime has no zone; all dates of HTTP are in GMT (RFC 9110 §5.6.7).
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(moment - now, timedelta(0))
 
 
 def _of_outbound(error: outbound.OutboundError) -> PullFailed | PullDelayed:

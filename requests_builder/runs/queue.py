@@ -20,6 +20,7 @@ from django.db.models.functions import RowNumber
 
 from requests_builder.models import Run, RunState
 from requests_builder.models.runs import RunQuerySet
+from requests_builder.runs import hosts
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.leases import Lease, claim_all
 
@@ -63,7 +64,7 @@ def _our_turn() -> Iterator[None]:
 
 def _choose(hands: int, kept: int, now: datetime) -> tuple[list[UUID], bool]:
     under_way = _UnderWay(now)
-    claimable = Run.objects.claimable(now).order_by()
+    claimable = hosts.callable_now(Run.objects.claimable(now), now).order_by()
     teams = list(claimable.values_list("team").annotate(waiting=Count("id"), since=Min("not_before")))
     teams.sort(key=lambda found: (under_way.of_team[found[0]], found[2]))
     queues = _queues(claimable, [team for team, _, _ in teams[:hands]], hands)

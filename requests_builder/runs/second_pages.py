@@ -87,7 +87,7 @@ class _Trial:
         assert caller.sent is not None
         sent = masking.masked(caller.sent, caller.secrets)
         self.pages.append(TriedPage(sent, answer.status, answer.reason))
-        caller.check(answer)
+        answer = caller.check(answer)
         document = calls.read(answer)
         value = document.value if document else None
         found = calls.records_in(answer, value, path)

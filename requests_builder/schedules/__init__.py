@@ -7,11 +7,13 @@ configs    rules as mappings
 words      rules in words
 previews   the due times to come, with notes about clock changes
 backlogs   due times of the past
+frequency  how often a rule is due
 """
 
 from .backlogs import due_between, newest_due
 from .configs import from_config, to_config, wall_clock_time
 from .errors import InvalidSchedule
+from .frequency import rate_of
 from .previews import Foretold, foretold, upcoming
 from .rules import (
     Cron,
@@ -50,6 +52,7 @@ __all__ = [
     "in_words",
     "moment_of",
     "newest_due",
+    "rate_of",
     "to_config",
     "upcoming",
     "wall_clock_time",

@@ -61,6 +61,7 @@ def run(request: TeamRequest, uuid: UUID) -> HttpResponse:
     context = {
         "run": shown,
         "can_edit": can_edit,
+        "obstacle": runs.obstacle(shown, timezone.now()),
         "counts": destinations.counts(shown.changes, shown.watermarks),
         "has_held": bool(shown.changes.get("held")) and destinations.held(shown).exists(),
     }
