@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0004_audit_and_mails'),
         ('connections', '0003_dialects'),
-        ('requests_builder', '0014_runs_in_line'),
+        ('requests_builder', '0015_alerts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
