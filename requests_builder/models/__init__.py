@@ -3,6 +3,8 @@
 saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
+attempts        the attempts at it
+transcripts     what it has sent and received
 request_files   files that a multipart body carries
 samples         answers that people have before them in the builder
 tries           calls in the builder that somebody waits for
@@ -16,6 +18,7 @@ variables       values that requests use by their names
 
 from connections.encryption import DecryptionFailed
 
+from .attempts import Attempt, AttemptOutcome
 from .feeds import Feed
 from .publications import Publication
 from .request_files import RequestFile
@@ -34,12 +37,15 @@ from .saved_requests import (
 from .schedules import CatchUp, Overlap, Schedule
 from .sortings import SortedBatch, Sorting, SortKey
 from .tables import Table
+from .transcripts import Transcript
 from .tries import Try
 from .variables import TeamVariable
 
 __all__ = [
     "UNFINISHED",
     "ApiKeyPlace",
+    "Attempt",
+    "AttemptOutcome",
     "AuthorizationKind",
     "Batch",
     "BodyKind",
@@ -62,6 +68,7 @@ __all__ = [
     "Sorting",
     "Table",
     "TeamVariable",
+    "Transcript",
     "Trigger",
     "Try",
     "WriteMode",

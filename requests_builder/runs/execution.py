@@ -13,8 +13,8 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination
-from requests_builder.models import Mender, Run, RunState, Table
-from requests_builder.runs import bell, calls, newness, tallying
+from requests_builder.models import AttemptOutcome, Mender, Run, RunState, Table
+from requests_builder.runs import attempts, bell, calls, newness, tallying, transcripts
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
@@ -115,6 +115,7 @@ class Pull:
         self._caller = calls.Caller(
             self._saved_request, door, lease.clock, lambda _: not lease.is_lost, run=lease.run
         )
+        lease.tally.caller = self._caller
         self._newness = newness.progress(self._run)
         self._first = self._caller.first_request(
             self._strategy, newness.parameters(self._saved_request, self._newness)
@@ -176,6 +177,7 @@ class Pull:
         if masking.is_echoed(answer.body, self._caller.forms_of_secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
+        self._keep(page, is_last=isinstance(following, pagination.End))
         if self._newness is None:
             self._store(answer, [self._mapping.rows(page)], following)
         else:
@@ -183,6 +185,17 @@ class Pull:
             parts = [self._mapping.rows(some) for some in (taken.perhaps_known, taken.new)]
             self._store(answer, parts, following)
         return following if isinstance(following, Checkpoint) else None
+
+    def _keep(self, page: list[dict[str, Any]], *, is_last: bool) -> None:
+        """Have the first and the last call where they can be looked at later, if that is due again."""
+        if (is_last or not self._run.pages) and transcripts.wants_good(
+            self._saved_request, self._lease.clock()
+        ):
+            kept = transcripts.page_of(self._caller, page)
+            if is_last:
+                self._lease.tally.last_kept = kept
+            else:
+                self._lease.tally.first_kept = kept
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
         if calls.is_repeatable(checkpoint.request):
@@ -228,10 +241,12 @@ class Pull:
 
         Of several parts, the later ones hold what is certainly new.
         """
-        run, now = self._run, self._lease.clock()
+        run, now, tally = self._run, self._lease.clock(), self._lease.tally
+        rows = sum(len(part.rows) for part in parts)
+        tally.add(answer, rows)
         progress: dict[str, Any] = {
             "pages": run.pages + 1,
-            "rows": run.rows + sum(len(part.rows) for part in parts),
+            "rows": run.rows + rows,
             "bytes_received": run.bytes_received + answer.wire_bytes,
             # This attempt is the first one at the page that follows.
             "page_attempts": 1,
@@ -244,7 +259,7 @@ class Pull:
         if self._newness is not None:
             progress["watermarks"] = self._newness.to_json()
         where = (
-            _ended(RunState.SUCCEEDED, now)
+            _ended(RunState.SUCCEEDED, now) | tally.of_run(run)
             if isinstance(following, pagination.End)
             else {"checkpoint": following.to_text(self._first)}
         )
@@ -267,6 +282,11 @@ class Pull:
         # Why it ended, and what became of what came.
         reason = " ".join(filter(None, [end.reason, remark, said]))
         Run.objects.filter(pk=self._run.pk).update(stop_reason=reason[:_LONGEST_REASON])
+        tally = self._lease.tally
+        if self._run.fence > 1:
+            attempts.note(self._run, tally, AttemptOutcome.SUCCEEDED, now=now)
+        if tally.last_kept:
+            transcripts.keep_good(self._run, tally.last_kept, tally.first_kept, now)
 
     def _findings(self, *, is_whole: bool) -> dict[str, Any]:
         """What the mapping has found, if that is more than is stored; at the end also what to say of it."""
@@ -321,7 +341,7 @@ def _told(problem: Problem) -> dict[str, Any]:
 
 
 def _fail(lease: Lease, problem: Problem) -> RunState:
-    lease.write(**_ended(RunState.FAILED, lease.clock()) | _told(problem))
+    _give_up(lease, AttemptOutcome.FAILED, _ended(RunState.FAILED, lease.clock()), problem)
     tallying.finished(lease.run, RunState.FAILED, problem.code)
     logger.info("Run %s failed: %s", lease.run.pk, problem.code)
     if lease.run.saved_request.table_id is not None:
@@ -339,10 +359,19 @@ def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
         return _fail(lease, replace(problem, sentence=tried, mender=mender))
     not_before = lease.clock() + gap(attempts, delay.retry_after)
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    lease.write(**free, not_before=not_before, **_told(problem))
+    _give_up(lease, AttemptOutcome.DELAYED, free | {"not_before": not_before}, problem)
     tallying.postponed(problem.code)
     logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
     return RunState.QUEUED
+
+
+def _give_up(lease: Lease, outcome: AttemptOutcome, fields: dict[str, Any], problem: Problem) -> None:
+    """End the attempt with these fields of the run, and leave what people want to know of it."""
+    run, tally, now = lease.run, lease.tally, lease.clock()
+    with lease.writing(**fields | tally.of_run(run) | _told(problem)):
+        waits_until = fields.get("not_before")
+        attempts.note(run, tally, outcome, now=now, problem=problem, waits_until=waits_until)
+        transcripts.keep_failed(run, tally.caller, now)
 
 
 def _hand_over(lease: Lease) -> RunState:
@@ -350,7 +379,9 @@ def _hand_over(lease: Lease) -> RunState:
     run = lease.run
     counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    lease.write(**free, **counts, not_before=lease.clock(), rung_at=None)
+    now = lease.clock()
+    with lease.writing(**free, **counts, **lease.tally.of_run(run), not_before=now, rung_at=None):
+        attempts.note(run, lease.tally, AttemptOutcome.HANDED_OVER, now=now)
     logger.info("Run %s is left to another worker", run.pk)
     bell.ring([run.pk])
     return RunState.QUEUED
