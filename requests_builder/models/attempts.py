@@ -1,5 +1,7 @@
 """The attempts at a run, where there is more to say than its own row does."""
 
+from datetime import timedelta
+
 from django.db import models
 
 from .runs import Run
@@ -12,6 +14,13 @@ class AttemptOutcome(models.TextChoices):
     HANDED_OVER = "handed_over", "Handed over"
     DIED = "died", "Worker lost"
     CANCELLED = "cancelled", "Cancelled"
+
+
+_LOOKS = {
+    AttemptOutcome.DELAYED: "retrying",
+    AttemptOutcome.HANDED_OVER: "waiting",
+    AttemptOutcome.DIED: "failed",
+}
 
 
 class Attempt(models.Model):
@@ -41,6 +50,15 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "fence"], name="one_attempt_per_lease")]
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.ended_at - self.began_at if self.began_at else None
+
+    @property
+    def look(self) -> str:
+        """The state of a run that looks like this outcome."""
+        return _LOOKS.get(self.outcome, self.outcome)
 
     def __str__(self) -> str:
         return f"attempt at {self.run_id}: {self.get_outcome_display()}"

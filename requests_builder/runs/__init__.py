@@ -27,6 +27,7 @@ tallying     what is counted of runs, and what the lines of a log tell of the on
 """
 
 from requests_builder.runs import bell, transcripts
+from requests_builder.runs.attempts import PHASES
 from requests_builder.runs.backfills import Backfill, BackfillRefused, backfill, stop_backfill
 from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import Foresight, foreseen, foresight, refusal, stand_in_token
@@ -51,6 +52,7 @@ __all__ = [
     "DEAD_CONNECTION",
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
+    "PHASES",
     "Backfill",
     "BackfillRefused",
     "Foresight",

@@ -61,6 +61,7 @@ class Caller:
     """Sends the requests of one saved request, each with a credential that is good at that moment.
 
     Afterwards, `sent` is what left last, `received` its answer if one came, `secrets` what must be masked
+    Afterwards, `sent` is what left last, `received` its answer if one came, `secrets` what must be masked
     where it is shown (and `forms_of_secrets` how that may stand in an answer), `calls` how often something
     left, and `renewals` how often a refused token was renewed meanwhile. `watch` is the door's.
     """
