@@ -6,6 +6,7 @@ what is wanted is rare and no index knows it, a page says how far it has looked,
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -91,7 +92,7 @@ def error_codes(team: Team) -> list[str]:
         )
         SELECT code FROM found WHERE code IS NOT NULL
     """  # noqa: S608
-    pk = Run._meta.get_field("team").get_db_prep_value(team.pk, connection)
+    pk = Team._meta.pk.get_db_prep_value(team.pk, connection)
     with connection.cursor() as cursor:
         cursor.execute(statement, [pk, pk])
         return [code for (code,) in cursor.fetchall()]
@@ -133,10 +134,8 @@ def _looked_for(along: RunQuerySet, rest: dict[str, object], limit: int, most: i
     inner, parameters = along.values("id", "due_at", *_FILTERED)[:most].query.sql_with_params()
     quote = connection.ops.quote_name
     tests = " AND ".join(f"{quote(name)} = %s" for name in rest)
-    values = [
-        Run._meta.get_field(name.removesuffix("_id")).get_db_prep_value(value, connection)
-        for name, value in rest.items()
-    ]
+    fields: dict[str, Any] = {field.attname: field for field in Run._meta.concrete_fields}
+    values = [fields[name].get_db_prep_value(value, connection) for name, value in rest.items()]
     statement = f"SELECT id FROM ({inner}) AS looked WHERE {tests} ORDER BY due_at DESC, id DESC LIMIT %s"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *values, limit])

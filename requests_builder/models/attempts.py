@@ -16,7 +16,7 @@ class AttemptOutcome(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-_LOOKS = {
+_LOOKS: dict[str, str] = {
     AttemptOutcome.DELAYED: "retrying",
     AttemptOutcome.HANDED_OVER: "waiting",
     AttemptOutcome.DIED: "failed",

@@ -48,11 +48,8 @@ def mixture(stored: SavedRequest) -> dict[str, list[Run]]:
     other = factories.SavedRequestFactory(team=stored.team)
     return {
         "schedule": made(stored, 2, until=now - timedelta(hours=2), schedule=schedule),
-        "trigger=manual": made(other, 3, until=now - timedelta(hours=3), trigger=Trigger.MANUAL),
-        "trigger=schedule": [],
-        "state=failed": made(
-            stored, 3, until=now - timedelta(days=3), state=RunState.FAILED, error_code="gone"
-        ),
+        "trigger=manual": by_hand(made(other, 3, until=now - timedelta(hours=3)), Trigger.MANUAL),
+        "state=failed": made(stored, 3, until=now - timedelta(days=3), **FAILED),
         "state=queued": made(other, 2, until=now, state=RunState.QUEUED),
     }
 
