@@ -86,7 +86,7 @@ PATH = "/t/bench/runs/"
 
 
 def _filled(runs: int) -> tuple[datetime, int, UUID, UUID, Any]:
-    """A team with so many runs, one a second: the newest moment, how many, a request, its schedule, cookies."""
+    """A team with so many runs, one a second: the newest moment, how many, a request, schedule, cookies."""
     from django.contrib.auth import get_user_model
     from django.db import connection
     from django.test import Client

@@ -93,14 +93,12 @@ def _looks(run: Run, good: Run) -> tuple[transcripts.Look | None, transcripts.Lo
     """What was sent and received by each, the same page of both where that is known."""
     own = list(run.transcripts.order_by("-fence", "is_first"))
     kept = Transcript.objects.filter(saved_request=run.saved_request_id, is_good=True).exclude(run=run)
-    those = list(kept.select_related("run").order_by("is_first"))
-    those = [one for one in those if one.run_id == good.pk] or [
-        one for one in those if one.created_at < (run.finished_at or run.due_at)
-    ]
+    good_ones = list(kept.select_related("run").order_by("is_first"))
     # A run that failed at its first page is compared with the first one of the other.
-    is_at_first = run.pages == 0 or len(own) > 1
-    mine = next((one for one in own if one.is_first == (is_at_first and len(own) > 1)), None)
-    theirs = next((one for one in those if one.is_first == is_at_first), those[0] if those else None)
+    is_at_first = run.pages == 0
+    mine = next((one for one in own if one.is_first and is_at_first), own[0] if own else None)
+    of_good = [one for one in good_ones if one.run_id == good.pk] or good_ones
+    theirs = next((one for one in of_good if one.is_first == is_at_first), of_good[0] if of_good else None)
     answer_of = theirs.run if theirs and theirs.run_id != good.pk else None
     return (
         transcripts.look(mine) if mine else None,
@@ -113,7 +111,9 @@ def _settings(
     run: Run, good: Run, this: transcripts.Look | None, that: transcripts.Look | None
 ) -> Iterator[Line]:
     is_edited = run.request_version != good.request_version and run.request_version is not None
-    changed = _changed(that.settings, this.settings) if this and that else {}
+    # What another good run was made by may be what the last good one was not.
+    is_known = this is not None and that is not None and that.version == good.request_version
+    changed = _changed(that.settings, this.settings) if this and that and is_known else {}
     names = list(dict.fromkeys(changed))
     said = ""
     if is_edited:

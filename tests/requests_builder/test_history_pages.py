@@ -16,7 +16,7 @@ from demo_api.server import DemoServer
 from requests_builder import history
 from requests_builder.models import Run, RunState, SavedRequest, Schedule, Table, Trigger
 from tests import factories
-from tests.requests_builder.conftest import CONTACTS
+from tests.requests_builder.conftest import CONTACTS, executed
 from tests.requests_builder.pages import cost, text
 from tests.requests_builder.test_run_pages import LIST, link, made, shown
 
@@ -249,8 +249,11 @@ def test_what_differs_from_the_last_good_run_is_told_in_sentences(
     contacts.url = contacts.url.replace("per_page=5", "per_page=50")
     contacts.version += 1
     contacts.save()
+    provider.fail(CONTACTS, status=503)
     provider.fail(CONTACTS, status=404, body={"message": "Nothing here"})
     run = pull(contacts, now + timedelta(minutes=1))
+    assert run.not_before
+    run = executed(run, run.not_before)
     assert run.state == RunState.FAILED
 
     page = text(signed_in.get(f"{LIST}{run.pk}/compare/"))
