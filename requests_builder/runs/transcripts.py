@@ -218,7 +218,7 @@ def _beginning(answer: outbound.Answer, secrets: tuple[str, ...]) -> tuple[bytes
     Masked before it is cut, and cut again where half a secret may stand at the end of what was masked.
     """
     body, window = answer.body, answer.body[: MOST_BYTES + _MARGIN]
-    if not masking.is_echoed(window, secrets):
+    if not masking.is_echoed(window, masking.forms_of(secrets)):
         return body[:MOST_BYTES], False
     is_text = not reading.kind_of_binary(body, answer.media_type)
     if is_text:
