@@ -132,7 +132,7 @@ def _version(run: Run) -> str:
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Settings that differ, by the names that people know."""
     found: dict[str, tuple[str, str]] = {}
-    for name in before | now:
+    for name in {**before, **now}:
         old, new = before.get(name), now.get(name)
         if old != new:
             label = _SETTINGS.get(name, name.removesuffix("_id").replace("_", " ").capitalize())
@@ -178,7 +178,7 @@ def _headers(sent: masking.PrintedRequest) -> dict[str, str]:
 
 
 def _pairs(one: str, several: str, good: Mapping[str, str], this: Mapping[str, str]) -> Iterator[Line]:
-    names = [name for name in good | this if good.get(name) != this.get(name)]
+    names = [name for name in {**good, **this} if good.get(name) != this.get(name)]
     for name in names:
         before, now = (found.get(name) for found in (good, this))
         label = f"{one} {name}"
@@ -238,8 +238,8 @@ def _figures(run: Run, good: Run) -> Iterator[Line]:
         "Took", _seconds(good.duration), _seconds(run.duration), _is_longer(run, good), _slow(run, good)
     )
     yield Line("Attempts", f"{good.attempts}", f"{run.attempts}", run.attempts != good.attempts)
-    reasons = [one.stop_reason or one.error or "nothing to say" for one in (good, run)]
-    yield Line("Why it stopped", *reasons, is_different=reasons[0] != reasons[1])
+    before_that, why = (one.stop_reason or one.error or "nothing to say" for one in (good, run))
+    yield Line("Why it stopped", before_that, why, is_different=before_that != why)
 
 
 def _seconds(took: timedelta | None) -> str:
