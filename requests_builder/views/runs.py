@@ -34,7 +34,7 @@ def run_list(request: TeamRequest) -> HttpResponse:
     )
     found += len(page.runs)
     is_first = not before or request.GET.get("first") == "1"
-    context = {
+    context: dict[str, Any] = {
         "runs": page.runs,
         "page": page,
         "found": found,
