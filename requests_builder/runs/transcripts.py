@@ -75,7 +75,7 @@ class _Memory:
 
     def wants(self, saved_request: SavedRequest, now: datetime) -> bool:
         version, at = self._kept.get(saved_request.pk, (None, now))
-        return version != saved_request.version or not at <= now < at + RENEWED_AFTER
+        return version != saved_request.version or abs(now - at) >= RENEWED_AFTER
 
     def keep(self, saved_request: SavedRequest, now: datetime) -> None:
         if len(self._kept) >= _MOST_REMEMBERED:
