@@ -7,7 +7,7 @@ import statistics
 import sys
 from contextlib import ExitStack
 
-from bench import lateness, many, pulls, table_page, ticks
+from bench import history_page, lateness, many, pulls, table_page, ticks
 from bench.processes import figures, prepared, process, verdict
 from bench.tokens import BARE_THREADS
 from tests import lanes
@@ -41,6 +41,7 @@ def main() -> None:
         for name, database_url in databases.items():
             measure_refreshes(name, database_url, port, rounds, tokens)
         table_page.main(databases)
+        history_page.main(databases)
 
 
 def measure_refreshes(name: str, database_url: str, port: int, rounds: int, tokens: int) -> None:

@@ -276,6 +276,15 @@ SCHEDULE_SPREAD_SECONDS = read("SCHEDULE_SPREAD_SECONDS", env.int, 0, "a number 
 if not 0 <= SCHEDULE_SPREAD_SECONDS <= 60:
     stop("SCHEDULE_SPREAD_SECONDS must be a number from 0 to 60.")
 
+# How long runs are kept, and how many of one request; how long what failed attempts sent and received.
+# 0: without end.
+RUNS_KEPT_DAYS = read("RUNS_KEPT_DAYS", env.int, 90, "a number of days")
+RUNS_KEPT_PER_REQUEST = read("RUNS_KEPT_PER_REQUEST", env.int, 10_000, "a number of runs")
+ANSWERS_KEPT_DAYS = read("ANSWERS_KEPT_DAYS", env.int, 14, "a number of days")
+for _name in ("RUNS_KEPT_DAYS", "RUNS_KEPT_PER_REQUEST", "ANSWERS_KEPT_DAYS"):
+    if not 0 <= globals()[_name] <= 1_000_000:
+        stop(f"{_name} must be between 0 and 1000000, and is {globals()[_name]}.")
+
 
 # Refreshes ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ No message names a run: all that decides is in the rows, and whoever is woken ta
 from celery import shared_task
 from django.utils.timezone import now
 
-from requests_builder import alerts, runs, samples, tables, tries
+from requests_builder import alerts, history, runs, samples, tables, tries
 
 # Of the keys of sorted tables: so many are made and removed in one go, which takes some ten seconds and one.
 SORTED_AT_ONCE = 200_000
@@ -27,6 +27,7 @@ def recover_runs() -> None:
     samples.sweep(now())
     tables.sorting.sweep(now(), SWEPT_AT_ONCE)
     tries.sweep(now())
+    history.sweep(now())
 
 
 @shared_task

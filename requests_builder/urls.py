@@ -106,6 +106,7 @@ urlpatterns = [
     path("t/<slug:team>/alerts/channels/<uuid:uuid>/delete/", channels.channel_delete, name="channel_delete"),
     path("t/<slug:team>/runs/", runs.run_list, name="run_list"),
     path("t/<slug:team>/runs/<uuid:uuid>/", runs.run, name="run"),
+    path("t/<slug:team>/runs/<uuid:uuid>/compare/", runs.run_compare, name="run_compare"),
     path("t/<slug:team>/runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),
     path(
         "t/<slug:team>/runs/<uuid:uuid>/delete-missing/",

@@ -246,6 +246,7 @@ WALL = {
     "requests_builder:schedule_preview": Door(post=EDITOR),
     "requests_builder:run_list": Door(get=VIEWER),
     "requests_builder:run": Door(get=VIEWER, arguments=run),
+    "requests_builder:run_compare": Door(get=VIEWER, arguments=run),
     "requests_builder:run_cancel": Door(post=EDITOR, arguments=run),
     "requests_builder:run_delete_missing": Door(post=EDITOR, arguments=run),
     "requests_builder:table_list": Door(get=VIEWER),

@@ -4,6 +4,8 @@ saved_requests  a request, and where its records go
 schedules       when it runs by itself
 runs            one pull
 hosts           hosts that may not be called as often as we like
+attempts        the attempts at it
+transcripts     what it has sent and received
 request_files   files that a multipart body carries
 samples         answers that people have before them in the builder
 tries           calls in the builder that somebody waits for
@@ -28,6 +30,7 @@ from .alerts import (
     IncidentKind,
     WatchMark,
 )
+from .attempts import Attempt, AttemptOutcome
 from .feeds import Feed
 from .hosts import Breaker, Pace
 from .publications import Publication
@@ -47,6 +50,7 @@ from .saved_requests import (
 from .schedules import CatchUp, Overlap, Schedule
 from .sortings import SortedBatch, Sorting, SortKey
 from .tables import Table
+from .transcripts import Transcript
 from .tries import Try
 from .variables import TeamVariable
 
@@ -55,6 +59,8 @@ __all__ = [
     "Alert",
     "AlertRules",
     "ApiKeyPlace",
+    "Attempt",
+    "AttemptOutcome",
     "AuthorizationKind",
     "Batch",
     "BodyKind",
@@ -84,6 +90,7 @@ __all__ = [
     "Sorting",
     "Table",
     "TeamVariable",
+    "Transcript",
     "Trigger",
     "Try",
     "WatchMark",

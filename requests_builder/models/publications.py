@@ -18,9 +18,17 @@ class Publication(models.Model):
     at = models.DateTimeField()
     # How many rows came into the table with it.
     rows = models.PositiveIntegerField()
+    # What it did, as `Run.changes`, kept here once the run is removed.
+    changes = models.JSONField(null=True, default=None)
 
     class Meta:
         indexes = [models.Index(fields=["table", "-at", "-id"], name="publication_history")]
+
+    @property
+    def did(self) -> dict[str, int]:
+        """What became of the records; empty if nobody knows any more."""
+        found: dict[str, int] | None = self.run.changes if self.run else self.changes
+        return found or {}
 
     def __str__(self) -> str:
         return f"publication {self.pk}"

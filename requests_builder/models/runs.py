@@ -26,12 +26,22 @@ class RunState(models.TextChoices):
 
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+# States that are rare enough to be found by an index of their own.
+UNUSUAL = (RunState.FAILED, RunState.SKIPPED, RunState.MISSED, RunState.CANCELLED)
+# As SQLite knows it again as the condition of an index: it compares no lists with parameters.
+IS_UNUSUAL = ~Q(state=RunState.SUCCEEDED) & ~Q(state=RunState.QUEUED) & ~Q(state=RunState.RUNNING)
+# Answers by which the credentials, or the lack of them, were refused (RFC 9110 §15.5.2, .4 and .8).
+REFUSALS = (401, 403, 407)
 
 
 class Trigger(models.TextChoices):
     SCHEDULE = "schedule", "Schedule"
     MANUAL = "manual", "Run now"
     BACKFILL = "backfill", "Backfill"
+
+
+BY_HAND = (Trigger.MANUAL, Trigger.BACKFILL)
+IS_BY_HAND = ~Q(trigger=Trigger.SCHEDULE)
 
 
 class Mender(models.TextChoices):
@@ -101,10 +111,14 @@ class Run(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
-    saved_request = models.ForeignKey(SavedRequest, on_delete=models.CASCADE, related_name="runs")
+    # Team, request and schedule are the first columns of indexes below: each index more is written with each
+    # change of a run.
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    saved_request = models.ForeignKey(
+        SavedRequest, on_delete=models.CASCADE, related_name="runs", db_index=False
+    )
     schedule = models.ForeignKey(
-        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs", db_index=False
     )
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -124,6 +138,8 @@ class Run(models.Model):
     page_deaths = models.PositiveSmallIntegerField(default=0)
     leased_by = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    # When it was taken last: the beginning of the attempt under way, or of the last one.
+    attempted_at = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveIntegerField(default=0)
 
     # Where to go on: the next request may hold a token in its URL, hence encrypted.
@@ -132,6 +148,11 @@ class Run(models.Model):
     pages = models.PositiveIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0)
     bytes_received = models.PositiveBigIntegerField(default=0)
+    # Of all attempts that are over: `calls`, `refreshes` of a refused token, and `phases`: seconds by the
+    # names of `outbound.Timings`.
+    figures = models.JSONField(default=dict)
+    # Of the last answer of the last attempt.
+    last_status = models.PositiveSmallIntegerField(null=True, blank=True)
 
     # What the mapping has found in the pages so far: fields that are new, values that did not fit.
     findings = models.JSONField(default=dict)
@@ -162,10 +183,33 @@ class Run(models.Model):
     objects = RunQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["schedule", "due_at"], name="one_run_per_due_time")]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "due_at"], name="one_run_per_due_time"),
+            models.CheckConstraint(
+                condition=~Q(state=RunState.SUCCEEDED)
+                | Q(error_code="") & (Q(last_status=None) | ~Q(last_status__in=REFUSALS)),
+                name="what_was_refused_has_not_succeeded",
+            ),
+        ]
         indexes = [
             models.Index(fields=["team", "-due_at", "-id"], name="run_history"),
             models.Index(fields=["saved_request", "-due_at"], name="run_history_of_request"),
+            # What people look for among many runs is what is rare. A run on time that succeeds is in neither.
+            models.Index(
+                fields=["team", "state", "-due_at", "-id"],
+                condition=IS_UNUSUAL,
+                name="run_history_of_state",
+            ),
+            models.Index(
+                fields=["team", "trigger", "-due_at", "-id"],
+                condition=IS_BY_HAND,
+                name="run_history_of_trigger",
+            ),
+            models.Index(
+                fields=["team", "error_code", "-due_at", "-id"],
+                condition=Q(error_code__gt=""),
+                name="run_history_of_error",
+            ),
             models.Index(
                 fields=["batch_number"], condition=Q(batch_number__isnull=False), name="run_of_batch"
             ),

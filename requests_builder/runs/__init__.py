@@ -13,6 +13,8 @@ manners      what an attempt owes to its host
 ahead        pages that are asked for before their turn
 checkpoints  where a run goes on
 leases       who works on a run
+attempts     what each attempt has come to
+transcripts  what was sent and received, kept to be looked at
 queue        which runs are taken next
 crew         the threads of a worker that work on them
 newness      from where on a run takes records
@@ -30,7 +32,8 @@ standing     how the queue stands, in numbers
 tallying     what is counted of runs, and what the lines of a log tell of the one that is worked on
 """
 
-from requests_builder.runs import bell
+from requests_builder.runs import bell, transcripts
+from requests_builder.runs.attempts import PHASES
 from requests_builder.runs.backfills import Backfill, BackfillRefused, backfill, stop_backfill
 from requests_builder.runs.cancelling import cancel
 from requests_builder.runs.checks import Foresight, foreseen, foresight, refusal, stand_in_token
@@ -60,6 +63,7 @@ __all__ = [
     "MAX_SHOWN_CHARACTERS",
     "MAX_SHOWN_RECORDS",
     "ON_TIME",
+    "PHASES",
     "STOPPED",
     "Backfill",
     "BackfillRefused",
@@ -97,6 +101,7 @@ __all__ = [
     "start_due_runs",
     "stop_backfill",
     "sweep",
+    "transcripts",
     "try_second_page",
     "uses_of",
 ]

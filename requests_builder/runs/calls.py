@@ -67,10 +67,10 @@ class Exchange:
 class Caller:
     """Sends the requests of one saved request, each with a credential that is good at that moment.
 
-    Afterwards, `sent` is what left last, `secrets` what must be masked where it is shown (and
-    `forms_of_secrets` how that may stand in an answer), `calls` how often something left, and `was_renewed`
-    whether a refused token was renewed meanwhile. `watch` is the door's; `heed` is told each answer, also one
-    that is not taken.
+    Afterwards, `sent` is what left last, `received` its answer if one came, `secrets` what must be masked
+    where it is shown (and `forms_of_secrets` how that may stand in an answer), `calls` how often something
+    left, and `renewals` how often a refused token was renewed meanwhile. `watch` is the door's; `heed` is
+    told each answer, also one that is not taken.
     """
 
     def __init__(
@@ -84,10 +84,11 @@ class Caller:
         heed: Callable[[outbound.Answer], None] | None = None,
     ) -> None:
         self.sent: rendering.RenderedRequest | None = None
+        self.received: outbound.Answer | None = None
         self.secrets: tuple[str, ...] = ()
         self.forms_of_secrets: tuple[bytes, ...] = ()
         self.calls = 0
-        self.was_renewed = False
+        self.renewals = 0
         self._watch, self._heed = watch, heed
         self._saved_request = saved_request
         self._run = run
@@ -102,6 +103,16 @@ class Caller:
         self._budget = outbound.Budget(
             total_seconds=saved_request.timeout_seconds, max_body_bytes=_most_bytes(saved_request)
         )
+
+    @property
+    def saved_request(self) -> SavedRequest:
+        """The one whose requests it sends."""
+        return self._saved_request
+
+    @property
+    def was_renewed(self) -> bool:
+        """Whether a refused token was renewed."""
+        return self.renewals > 0
 
     def first_request(
         self, strategy: pagination.Pagination, parameters: Mapping[str, str] = MappingProxyType({})
@@ -139,13 +150,14 @@ class Caller:
                 self._tell(early.answer)
             self.sent, self._is_refused = exchange.departure.message, False
             answer, refused = exchange.answer, exchange.departure.access
+            self.received = answer
             if refused is None or (signal := refused.signal_in(answer)) is None:
                 return answer
             self._is_refused = True
             access = self._renewed(refused, signal, request)
             if access is None:
                 return answer
-            self._access, self.was_renewed = access, True
+            self._access, self.renewals = access, self.renewals + 1
             self._check_still_there()
             answer = self._exchange(request).answer
             self._is_refused = access.signal_in(answer) is not None
@@ -237,8 +249,8 @@ class Caller:
 
     def _exchange(self, request: rendering.RenderedRequest) -> Exchange:
         departure = self.ready(request)
-        self.sent, self._is_refused = departure.message, False
-        answer = self.deliver(departure)
+        self.sent, self.received, self._is_refused = departure.message, None, False
+        self.received = answer = self.deliver(departure)
         self._tell(answer)
         return Exchange(departure, answer)
 

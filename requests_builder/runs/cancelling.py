@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
 from requests_builder import destinations
 from requests_builder.models import Run, RunState
-from requests_builder.runs import tallying
+from requests_builder.runs import attempts, tallying
 
 
 def cancel(run: Run, *, user: User, now: datetime) -> bool:
@@ -15,22 +16,26 @@ def cancel(run: Run, *, user: User, now: datetime) -> bool:
 
     A worker that has it finds its lease lost at the next page or heartbeat, and writes nothing more.
     """
-    is_ours = (
-        Run.objects.unfinished()
-        .filter(pk=run.pk)
-        .update(
-            state=RunState.CANCELLED,
-            fence=F("fence") + 1,
-            finished_at=now,
-            leased_by=None,
-            leased_until=None,
-            checkpoint=None,
-            error_code="cancelled",
-            error="",
-            mender="",
-            stop_reason=f"Cancelled by {user}. The table stays as it was."[:1_000],
+    with transaction.atomic():
+        under_way = attempts.under_way([run.pk])
+        is_ours = (
+            Run.objects.unfinished()
+            .filter(pk=run.pk)
+            .update(
+                state=RunState.CANCELLED,
+                fence=F("fence") + 1,
+                finished_at=now,
+                leased_by=None,
+                leased_until=None,
+                checkpoint=None,
+                error_code="cancelled",
+                error="",
+                mender="",
+                stop_reason=f"Cancelled by {user}. The table stays as it was."[:1_000],
+            )
         )
-    )
+        if is_ours:
+            attempts.note_cancelled(under_way, now)
     if is_ours:
         tallying.finished(run, RunState.CANCELLED, "cancelled")
         if run.saved_request.table_id is not None:

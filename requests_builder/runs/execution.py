@@ -14,8 +14,8 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination, statuses
-from requests_builder.models import Mender, RunState, Table
-from requests_builder.runs import bell, calls, leases, newness, settling, tallying
+from requests_builder.models import AttemptOutcome, Mender, RunState, Table
+from requests_builder.runs import attempts, bell, calls, leases, newness, settling, tallying, transcripts
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
@@ -157,6 +157,7 @@ class Pull:
             run=lease.run,
             heed=self._manners.heed,
         )
+        lease.tally.caller = self._caller
         self._newness = newness.progress(self._run)
         self._first = self._caller.first_request(
             self._strategy, newness.parameters(self._saved_request, self._newness)
@@ -226,6 +227,7 @@ class Pull:
         if masking.is_echoed(answer.body, self._caller.forms_of_secrets):
             # Rows are for everybody in the team, credentials for nobody. The next link may need its own.
             page = masking.concealed(page, self._caller.secrets)
+        self._keep(page, is_last=isinstance(following, pagination.End))
         if self._newness is None:
             parts = [self._mapping.rows(page)]
         else:
@@ -236,6 +238,17 @@ class Pull:
             return self._ending(answer, parts, following)
         self._store(answer, parts, following)
         return following
+
+    def _keep(self, page: list[dict[str, Any]], *, is_last: bool) -> None:
+        """Have the first and the last call where they can be looked at later, if that is due again."""
+        if (is_last or not self._run.pages) and transcripts.wants_good(
+            self._saved_request, self._lease.clock()
+        ):
+            kept = transcripts.page_of(self._caller, page)
+            if is_last:
+                self._lease.tally.last_kept = kept
+            else:
+                self._lease.tally.first_kept = kept
 
     def _fetch(self, checkpoint: Checkpoint) -> tuple[outbound.Answer, Any]:
         if calls.is_repeatable(checkpoint.request):
@@ -291,10 +304,11 @@ class Pull:
         self, answer: outbound.Answer, parts: Sequence[mapping.Rows], seconds: float, *, is_whole: bool
     ) -> dict[str, Any]:
         """What the run comes to with this page."""
-        run = self._run
+        run, rows = self._run, sum(len(part.rows) for part in parts)
+        self._lease.tally.add(answer, rows)
         counts: dict[str, Any] = {
             "pages": run.pages + 1,
-            "rows": run.rows + sum(len(part.rows) for part in parts),
+            "rows": run.rows + rows,
             "bytes_received": run.bytes_received + answer.wire_bytes,
         }
         _check_budgets(counts["rows"], counts["bytes_received"], seconds)
@@ -310,7 +324,7 @@ class Pull:
             self._lease,
             self._destination,
             parts,
-            as_they_are | counts,
+            as_they_are | counts | self._lease.tally.of_run(self._run),
             end,
             self._newness,
             len(answer.body),
@@ -335,7 +349,11 @@ class Pull:
         end = _end_by(answer, statuses.Meaning.DONE)
         ended = _ended(RunState.SUCCEEDED, self._lease.clock())
         reason = f"{end.reason} The table stays as it was."
-        self._lease.write(**ended, pages=1, bytes_received=answer.wire_bytes, stop_reason=reason)
+        tally = self._lease.tally
+        tally.add(answer, 0)
+        figures = tally.of_run(self._run) | {"pages": 1, "bytes_received": answer.wire_bytes}
+        with self._lease.writing(**ended, **figures, stop_reason=reason):
+            attempts.note_success(self._run, tally, now=ended["finished_at"])
         tallying.finished(self._run, RunState.SUCCEEDED)
         return RunState.SUCCEEDED
 
@@ -401,7 +419,7 @@ def _told(problem: Problem) -> dict[str, Any]:
 
 
 def _fail(lease: Lease, problem: Problem) -> RunState:
-    lease.write(**_ended(RunState.FAILED, lease.clock()) | _told(problem))
+    _give_up(lease, AttemptOutcome.FAILED, _ended(RunState.FAILED, lease.clock()), problem)
     tallying.finished(lease.run, RunState.FAILED, problem.code)
     logger.info("Run %s failed: %s", lease.run.pk, problem.code)
     if lease.run.saved_request.table_id is not None:
@@ -419,10 +437,19 @@ def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
         return _fail(lease, replace(problem, sentence=tried, mender=mender))
     not_before = lease.clock() + gap(attempts, delay.retry_after)
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    lease.write(**free, not_before=not_before, **_told(problem))
+    _give_up(lease, AttemptOutcome.DELAYED, free | {"not_before": not_before}, problem)
     tallying.postponed(problem.code)
     logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
     return RunState.QUEUED
+
+
+def _give_up(lease: Lease, outcome: AttemptOutcome, fields: dict[str, Any], problem: Problem) -> None:
+    """End the attempt with these fields of the run, and leave what people want to know of it."""
+    run, tally, now = lease.run, lease.tally, lease.clock()
+    with lease.writing(**fields | tally.of_run(run) | _told(problem)):
+        waits_until = fields.get("not_before")
+        attempts.note(run, tally, outcome, now=now, problem=problem, waits_until=waits_until)
+        transcripts.keep_failed(run, tally.caller, now)
 
 
 def _hand_over(lease: Lease) -> RunState:
@@ -430,7 +457,9 @@ def _hand_over(lease: Lease) -> RunState:
     run = lease.run
     counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
     free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    lease.write(**free, **counts, not_before=lease.clock(), rung_at=None)
+    now = lease.clock()
+    with lease.writing(**free, **counts, **lease.tally.of_run(run), not_before=now, rung_at=None):
+        attempts.note(run, lease.tally, AttemptOutcome.HANDED_OVER, now=now)
     logger.info("Run %s is left to another worker", run.pk)
     bell.ring([run.pk])
     return RunState.QUEUED
@@ -443,7 +472,11 @@ def _hold(lease: Lease, held: Held) -> RunState:
     free: dict[str, Any] = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
     if run.attempts == 1 and not run.pages:
         free["started_at"] = None
-    lease.write(**free, **counts, not_before=held.until, rung_at=None)
+    figures = lease.tally.of_run(run) if lease.tally.pages else {}
+    with lease.writing(**free, **counts, **figures, not_before=held.until, rung_at=None):
+        if figures:
+            outcome = AttemptOutcome.HANDED_OVER
+            attempts.note(run, lease.tally, outcome, now=lease.clock(), waits_until=held.until)
     logger.debug("Run %s waits for its host until %s", run.pk, held.until)
     return RunState.QUEUED
 

@@ -20,6 +20,7 @@ from django.db.models import Case, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from requests_builder.models import Run, RunState, SavedRequest
+from requests_builder.runs import attempts
 from requests_builder.runs.clock import Clock
 
 LEASE = timedelta(seconds=15)
@@ -51,6 +52,7 @@ class Lease:
     def __init__(self, run: Run, clock: Clock, until: datetime) -> None:
         self.run = run
         self.clock = clock
+        self.tally = attempts.Tally()
         self._until = until
         self._is_lost = False
 
@@ -170,7 +172,13 @@ def claim_all(run_ids: Sequence[UUID], *, worker: UUID, clock: Clock) -> list[Le
 
     The attempt is counted before anything leaves for the outside. `worker` is who calls, a new one each time.
     """
+    with transaction.atomic(savepoint=False):
+        return _claim_all(run_ids, worker, clock)
+
+
+def _claim_all(run_ids: Sequence[UUID], worker: UUID, clock: Clock) -> list[Lease]:
     now = clock()
+    under_way = attempts.under_way(run_ids)
     version = SavedRequest.objects.filter(pk=OuterRef("saved_request")).values("version")
     Run.objects.claimable(now).filter(pk__in=run_ids).update(
         # It was running, and its lease ran out: who worked on it died without a word.
@@ -179,6 +187,7 @@ def claim_all(run_ids: Sequence[UUID], *, worker: UUID, clock: Clock) -> list[Le
         attempts=F("attempts") + 1,
         page_attempts=F("page_attempts") + 1,
         fence=F("fence") + 1,
+        attempted_at=now,
         started_at=Coalesce("started_at", Value(now)),
         request_version=Coalesce("request_version", Subquery(version)),
         leased_by=worker,
@@ -191,6 +200,8 @@ def claim_all(run_ids: Sequence[UUID], *, worker: UUID, clock: Clock) -> list[Le
         .prefetch_related("saved_request__connection")
         .defer(*_NOT_READ)
     )
+    if under_way:
+        attempts.note_deaths(under_way, {run.pk: run.fence for run in taken})
     places = {run_id: place for place, run_id in enumerate(run_ids)}
     return [Lease(run, clock, now + LEASE) for run in sorted(taken, key=lambda run: places[run.pk])]
 

@@ -18,7 +18,7 @@ from django.db import close_old_connections, connections, transaction
 
 from requests_builder import destinations, mapping, pagination, watermarks
 from requests_builder.models import Run, RunState, bulk
-from requests_builder.runs import leases, newness, tallying
+from requests_builder.runs import attempts, leases, newness, tallying, transcripts
 from requests_builder.runs.leases import Lease
 
 # Ends of runs in one transaction, and seconds for which the first of them waits for others under way.
@@ -42,7 +42,7 @@ _SUCCEEDED: dict[str, Any] = {
     "error": "",
     "mender": "",
 }
-_COUNTS = ("pages", "rows", "bytes_received", "findings", "watermarks")
+_COUNTS = ("pages", "rows", "bytes_received", "findings", "watermarks", "figures", "last_status")
 _TOLD = (*_COUNTS, "finished_at", "changes", "batch_number", "stop_reason")
 
 logger = logging.getLogger(__name__)
@@ -109,6 +109,10 @@ def _finish(endings: Sequence[Ending]) -> None:
         rows.append([one.lease.run.pk, one.lease.run.fence, *told])
     written = bulk.update(Run, _TOLD, rows, alike=_SUCCEEDED, only_if=("fence",))
     assert written == len(rows)
+    tallies = [(one.lease.run, one.lease.tally) for one in endings]
+    for run, tally in tallies:
+        attempts.note_success(run, tally, now=now)
+    transcripts.keep_good([(run, tally.last_kept, tally.first_kept) for run, tally in tallies], now)
 
 
 class Writer:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from django import template
@@ -77,7 +78,11 @@ def status_look(status: int) -> dict[str, str]:
 
 @register.filter
 def phases(timings: Any) -> list[dict[str, Any]]:
-    """Where the time went: name, seconds, and place and width of each phase on a bar of 100."""
+    """Where the time went: name, seconds, and place and width of each phase on a bar of 100.
+
+    Of one call, or of several: then a mapping holds the sums.
+    """
+    timings = SimpleNamespace(**timings) if isinstance(timings, dict) else timings
     total, at = max(timings.total, 1e-9), 0.0
     found = []
     for name, label in _PHASES:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.access import TeamRequest, member_required
 from accounts.models import Role
 from requests_builder import tables
-from requests_builder.models import Row, Table
+from requests_builder.models import Row, Run, RunState, Table
 from requests_builder.tables import filters
 
 RUNS_ON_A_PAGE = 50
@@ -56,6 +57,8 @@ class Chip:
 def table(request: TeamRequest, uuid: UUID) -> HttpResponse:
     """A page of rows, or what goes on with it: rows for the same page, from further down."""
     shown = get_object_or_404(request.team.tables, id=uuid)
+    if request.htmx and request.htmx.target == "under-way":
+        return _under_way(request, shown)
     selection = tables.from_query(dict(request.GET.lists()))
     begun, found = _count(request.GET.get("looked")), _count(request.GET.get("found"))
     error = ""
@@ -87,6 +90,7 @@ def table(request: TeamRequest, uuid: UUID) -> HttpResponse:
         "looked": looked,
         "found": found,
         "is_first": is_first,
+        "run": _run_under_way(shown),
         **_downloads(selection),
     }
     template = "requests_builder/table.html"
@@ -97,6 +101,30 @@ def table(request: TeamRequest, uuid: UUID) -> HttpResponse:
     if request.htmx and request.htmx.trigger == "browse":
         # The form sends its empty fields, too: the address is the one that a link would have.
         answer["HX-Push-Url"] = request.path + context["here"].rstrip("?")
+    return answer
+
+
+def _run_under_way(shown: Table) -> Run | None:
+    """The run that will publish into the table next, of those that are waiting or under way."""
+    unfinished = Run.objects.unfinished().filter(saved_request__in=shown.saved_requests.values("pk"))
+    # One that waits for its due time, or for another, is no news.
+    begun = unfinished.filter(Q(state=RunState.RUNNING) | Q(not_before__lte=now()))
+    return begun.select_related("saved_request").order_by("-state", "not_before").first()
+
+
+def _under_way(request: TeamRequest, shown: Table) -> HttpResponse:
+    """What a table says of a run that is under way.
+
+    Once that has published, the page is loaded anew if it was empty, and offers it otherwise.
+    """
+    seen = request.GET.get("seen", "")
+    has_new = seen != str(shown.publication)
+    is_empty = request.GET.get("empty") == "1"
+    context = {"table": shown, "run": _run_under_way(shown), "seen": seen, "is_empty": is_empty}
+    context["has_new"] = has_new
+    answer = render(request, "requests_builder/table_under_way.html", context)
+    if has_new and is_empty:
+        answer["HX-Refresh"] = "true"
     return answer
 
 
