@@ -11,6 +11,7 @@ checkpoints  where a run goes on
 leases       who works on a run
 queue        which runs are taken next
 crew         the threads of a worker that work on them
+deaths       runs whose workers died again and again
 newness      from where on a run takes records
 settling     the end of a run, and of many at once
 execution    the pull
