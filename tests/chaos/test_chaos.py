@@ -13,7 +13,7 @@ SHORT = {
     "due": 150,
     "minutes": 0,
     "backlog": 5,
-    "seconds": 24,
+    "seconds": 20,
     "latency": 0.1,
     "kills": 15,
     "stalls": 1,
@@ -32,7 +32,7 @@ def chaos(database: str) -> None:
     command = [sys.executable, "-m", "tests.chaos", f"--database={database}"]
     command += [f"--{name}={value}" for name, value in SHORT.items()]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=500, check=False
+        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything held" in done.stdout
