@@ -240,8 +240,8 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["CONN_MAX_AGE"] = 60
 elif _database["ENGINE"].endswith("postgresql"):
     # A process that was frozen in the middle of a transaction keeps its locks, and everybody who takes runs
-    # waits for them. Ended by the time that its lease has run out (`requests_builder.runs.leases.LEASE`).
-    _limit = "-c idle_in_transaction_session_timeout=15s"
+    # waits for them. Long enough for whoever computes within a transaction on a machine that is too busy.
+    _limit = "-c idle_in_transaction_session_timeout=60s"
     _options = _database.setdefault("OPTIONS", {})
     _options["options"] = f"{_limit} {_options.get('options', '')}".strip()
     _database["CONN_MAX_AGE"] = 60

@@ -23,7 +23,7 @@ from redis import Redis
 
 from requests_builder.models import Run, Schedule
 from tests.chaos import proofs, report, world
-from tests.chaos.fleet import GROWN_UP, Cluster, Fleet, Member
+from tests.chaos.fleet import GROWN_UP, Cluster, Fleet
 from tests.chaos.points import SELDOM, Point
 from tests.chaos.source import Source
 from tests.chaos.watching import Reader, Resumption, percentile
@@ -246,37 +246,23 @@ class Trial:
             self._fleet.mend()
 
     def _stall_worker(self) -> None:
-        worker = self._stopped_in_a_transaction() if self._cluster else self._stopped_anywhere()
-        if worker is None:
+        grown_up = [worker for worker in self._fleet.workers if worker.is_grown_up]
+        if not grown_up:
             return
+        worker = self._chance.choice(grown_up)
+        worker.stop()
+        while self._database_is_locked():
+            # On SQLite nobody could write until it goes on.
+            worker.let_go()
+            self._pass_time(self._chance.uniform(0, 0.2))
+            worker.stop()
         self._resumption.killed(time.monotonic())
         self._others[f"worker stopped for {STALL:.0f} s"] += 1
         self._at(time.monotonic() - self._began + STALL, worker.let_go)
 
-    def _stopped_in_a_transaction(self) -> Member | None:
-        self._wires.lay_stop()
-        self._pass_time(COMES_SOON / 2)
-        pid = self._wires.stopped()
-        for worker in self._fleet.workers:
-            if worker.pid == pid:
-                worker.stop()
-                return worker
-        return None
-
-    def _stopped_anywhere(self) -> Member | None:
-        """But not while it writes: on SQLite nobody could write until it goes on."""
-        grown_up = [worker for worker in self._fleet.workers if worker.is_grown_up]
-        if not grown_up:
-            return None
-        worker = self._chance.choice(grown_up)
-        worker.stop()
-        while self._database_is_locked():
-            worker.let_go()
-            self._pass_time(self._chance.uniform(0, 0.2))
-            worker.stop()
-        return worker
-
     def _database_is_locked(self) -> bool:
+        if self._cluster:
+            return False
         try:
             with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=1)) as own:
                 own.execute("BEGIN IMMEDIATE")

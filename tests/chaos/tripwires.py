@@ -8,7 +8,6 @@ sends to the database, so that what runs is the product as it is.
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from django.db.backends.signals import connection_created
 
 from requests_builder.models import Publication, Run
 from tests.chaos.points import Point
-from tests.chaos.wires import KILLED, READY, STOP, STOPPED
+from tests.chaos.wires import KILLED, READY
 
 _RUNS, _PUBLICATIONS = f'"{Run._meta.db_table}"', f'"{Publication._meta.db_table}"'
 
@@ -56,10 +55,6 @@ def _stumble_after(
 
 
 def _stumble(folder: Path, point: Point) -> None:
-    if STOP.startswith(f"{point}."):
-        with suppress(FileNotFoundError):
-            (folder / STOP).rename(folder / f"{STOP}{STOPPED}{os.getpid()}")
-            os.kill(os.getpid(), signal.SIGSTOP)
     try:
         (folder / point).rename(folder / f"{point}{KILLED}{os.getpid()}")
     except FileNotFoundError:

@@ -8,9 +8,6 @@ from typing import get_args
 from tests.chaos.points import Point
 
 KILLED = ".killed-"
-# Lies at the point "storing": whoever comes there stops, in the middle of a transaction.
-STOP = "storing.stop"
-STOPPED = ".stopped-"
 READY = "ready-"
 
 
@@ -30,18 +27,6 @@ class Wires:
         except FileNotFoundError:
             return False
         return True
-
-    def lay_stop(self) -> None:
-        """Have the next worker stopped that stores a page, while its transaction is open."""
-        (self.folder / STOP).touch()
-
-    def stopped(self) -> int | None:
-        """The pid of the worker that has stopped; None, and the wire is gone, if nobody has."""
-        (self.folder / STOP).unlink(missing_ok=True)
-        for path in self.folder.glob(f"{STOP}{STOPPED}*"):
-            path.unlink()
-            return int(path.name.rpartition("-")[2])
-        return None
 
     def is_ready(self, pid: int) -> bool:
         """Whether this worker takes tasks."""
