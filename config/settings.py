@@ -229,6 +229,7 @@ except (ValueError, environ.ImproperlyConfigured):
         "DATABASE_URL must be such as postgres://user:password@host:5432/name or sqlite:////path/file.sqlite3."
     )
 if _database["ENGINE"].endswith("sqlite3"):
+    _database["ENGINE"] = "config.sqlite3"
     _database["OPTIONS"] = {
         # A writer waits for its turn; without IMMEDIATE two readers that turn writers deadlock at once.
         "transaction_mode": "IMMEDIATE",
@@ -238,6 +239,11 @@ if _database["ENGINE"].endswith("sqlite3"):
     # To open it anew takes longer than most of what is asked of it.
     _database["CONN_MAX_AGE"] = 60
 elif _database["ENGINE"].endswith("postgresql"):
+    # A process that was frozen in the middle of a transaction keeps its locks, and everybody who takes runs
+    # waits for them. Long enough for whoever computes within a transaction on a machine that is too busy.
+    _limit = "-c idle_in_transaction_session_timeout=60s"
+    _options = _database.setdefault("OPTIONS", {})
+    _options["options"] = f"{_limit} {_options.get('options', '')}".strip()
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 else:

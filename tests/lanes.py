@@ -7,9 +7,11 @@ lines. With `CI=true` or `REQUIRE_EVERYTHING=1` nothing may be missing: then suc
 
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -93,6 +95,27 @@ def why_no_redis() -> str | None:
     return None
 
 
+@cache
+def why_no_cluster() -> str | None:
+    """None, or the reason for which no PostgreSQL cluster of our own can be made here."""
+    if postgres_programs() is None:
+        return "there is no initdb under /usr/lib/postgresql"
+    if os.getuid() == 0 and not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
+        return "root may not run PostgreSQL, and there is no user postgres"
+    return None
+
+
+def postgres_programs() -> Path | None:
+    """The folder of initdb and its like, of the newest PostgreSQL that is installed as on Debian."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def why_not_linux() -> str | None:
+    """None, or the reason for which processes cannot be looked into as Linux lets us."""
+    return None if sys.platform == "linux" else "this is not Linux"
+
+
 # Fixtures through which a test, or a process of its own, reaches the database.
 REACHES_DATABASE = frozenset({"db", "transactional_db", "database_url", "processes", "callers", "product"})
 
@@ -101,6 +124,8 @@ SHARED_PROCESSES = frozenset({"processes", "callers", "product"})
 
 PARTS: dict[str, Callable[[], str | None]] = {
     "browser": why_no_browser,
+    "cluster": why_no_cluster,
+    "linux": why_not_linux,
     "node": why_no_node,
     "postgres": why_no_postgres,
     "redis": why_no_redis,
@@ -115,6 +140,8 @@ def must_have_everything() -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "browser: drives a real Chromium",
+        "cluster: needs PostgreSQL's programs, for a server of its own",
+        "linux: looks into processes as only Linux lets us",
         "node: needs Node.js (a real authorization server)",
         "postgres: needs a PostgreSQL server, in whichever lane",
         "redis: needs a Redis or Valkey server, in whichever lane",

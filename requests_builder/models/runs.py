@@ -68,8 +68,14 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def claimable(self, now: datetime) -> "RunQuerySet":
         """Unfinished, not before their time, and held by no worker that is alive."""
-        free = Q(leased_until=None) | Q(leased_until__lte=now)
-        return self.unfinished().filter(free, not_before__lte=now)
+        lost = Q(leased_until__lte=now, page_deaths__lt=Run.DEATHS_FORGIVEN)
+        return self.unfinished().filter(Q(leased_until=None) | lost, not_before__lte=now)
+
+    def suspect(self, now: datetime) -> "RunQuerySet":
+        """Those that have lost one worker too many, and perhaps killed it."""
+        return self.filter(
+            state=RunState.RUNNING, leased_until__lte=now, page_deaths__gte=Run.DEATHS_FORGIVEN
+        )
 
     def in_line(self) -> "RunQuerySet":
         """Those that wait until the ones before them are finished."""
@@ -109,6 +115,9 @@ class Run(models.Model):
     Whoever works on it holds a lease, and every write carries the `fence` of that lease: a worker that
     was frozen and comes back writes nothing.
     """
+
+    # So often a run is taken up at once after its worker died; see `requests_builder.runs.deaths`.
+    DEATHS_FORGIVEN = 2
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Team, request and schedule are the first columns of indexes below: each index more is written with each

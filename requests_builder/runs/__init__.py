@@ -17,6 +17,7 @@ attempts     what each attempt has come to
 transcripts  what was sent and received, kept to be looked at
 queue        which runs are taken next
 crew         the threads of a worker that work on them
+deaths       runs whose workers died again and again
 newness      from where on a run takes records
 settling     the end of a run, and of many at once
 execution    the pull

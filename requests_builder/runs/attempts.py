@@ -123,8 +123,12 @@ def under_way(run_ids: Sequence[UUID]) -> list[Run]:
 
 def note_deaths(before: Iterable[Run], taken: Mapping[UUID, int]) -> None:
     """Leave rows of attempts whose workers died: `taken` are the fences of the runs that were taken now."""
-    dead = [run for run in before if taken.get(run.pk) == run.fence + 1]
-    _note_cut_short(dead, AttemptOutcome.DIED, "worker_lost", _DIED, None)
+    note_died([run for run in before if taken.get(run.pk) == run.fence + 1])
+
+
+def note_died(runs: Sequence[Run]) -> None:
+    """Leave rows of the last attempts at these runs, whose workers died."""
+    _note_cut_short(runs, AttemptOutcome.DIED, "worker_lost", _DIED, None)
 
 
 def note_cancelled(before: Iterable[Run], now: datetime) -> None:

@@ -15,7 +15,17 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination, statuses
 from requests_builder.models import AttemptOutcome, Mender, RunState, Table
-from requests_builder.runs import attempts, bell, calls, leases, newness, settling, tallying, transcripts
+from requests_builder.runs import (
+    attempts,
+    bell,
+    calls,
+    deaths,
+    leases,
+    newness,
+    settling,
+    tallying,
+    transcripts,
+)
 from requests_builder.runs.ahead import Ahead
 from requests_builder.runs.checkpoints import Checkpoint
 from requests_builder.runs.clock import Clock
@@ -26,9 +36,8 @@ from requests_builder.runs.pacing import LONGEST_WAIT
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, named, told
 from requests_builder.runs.settling import Ending
 
-# For one page: attempts that failed here but might have gone well, and workers that died.
+# For one page: attempts that failed here but might have gone well.
 MOST_ATTEMPTS = 5
-MOST_DEATHS = 3
 FIRST_GAP = timedelta(seconds=10)
 LONGEST_GAP = timedelta(minutes=15)
 
@@ -186,8 +195,8 @@ class Pull:
 
     def _where_to_begin(self) -> Checkpoint:
         run, version = self._run, self._saved_request.version
-        if run.page_deaths >= MOST_DEATHS:
-            raise PullFailed(_WORKER_LOST)
+        if run.page_deaths >= deaths.MOST_DEATHS:
+            raise PullFailed(deaths.LOST)
         checkpoint = Checkpoint.from_text(run.checkpoint, self._first) if run.checkpoint else None
         if checkpoint and checkpoint.is_sending:
             raise PullFailed(_AMBIGUOUS)
@@ -370,12 +379,6 @@ class Pull:
         self._lease.write(checkpoint=checkpoint.to_text(self._first))
 
 
-_WORKER_LOST = Problem(
-    "worker_lost",
-    f"{MOST_DEATHS} workers ended without a word while they worked on the same page of this run, perhaps for "
-    "lack of memory. Ask for smaller pages; whoever hosts this product finds more in the workers' log.",
-    Mender.HOST,
-)
 _AMBIGUOUS = Problem(
     "ambiguous",
     "The request was sent, but no whole answer came back, so nobody knows whether the API has acted on it. "
@@ -429,7 +432,8 @@ def _fail(lease: Lease, problem: Problem) -> RunState:
 
 def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
     """Give the run back, to be tried again later, up to `most` times: a row waits, no worker does."""
-    attempts, problem = lease.run.page_attempts, delay.problem
+    # An attempt whose worker died says nothing about the other side.
+    attempts, problem = lease.run.page_attempts - lease.run.page_deaths, delay.problem
     if attempts >= most:
         mender = Mender.PROVIDER if problem.mender == Mender.NOBODY else problem.mender
         times = "once" if attempts == 1 else f"{attempts} times"

@@ -25,7 +25,7 @@ from requests_builder.models import (
     Trigger,
 )
 from requests_builder.models.schedules import ScheduleQuerySet
-from requests_builder.runs import bell, breakers, hosts, pacing, tallying
+from requests_builder.runs import bell, breakers, deaths, hosts, pacing, tallying
 
 # Schedules in one transaction, and transactions in one tick: then the workers hear of what is there.
 SCHEDULES_AT_ONCE = 500
@@ -297,8 +297,9 @@ def _spread(schedule: Schedule) -> timedelta:
 def recover_runs(now: datetime) -> list[UUID]:
     """Ids of runs that somebody should work on and nobody does: their message or their worker was lost.
 
-    The longest waiting first, some at a time; when there are none, it costs one query.
+    The longest waiting first, some at a time; when there are none, it costs two queries.
     """
+    deaths.set_aside(now)
     unheard = Run.objects.unheard(now, PATIENCE)
     if not unheard.exists():
         return []

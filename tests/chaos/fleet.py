@@ -1,7 +1,6 @@
 """The processes that are killed: workers and schedulers, a PostgreSQL cluster of our own."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from config.processes import spawn
+from tests import lanes
+from tests.chaos.wires import Wires
 from tests.product import ROOT, free_port, wait_until
 
 # Seconds; before, a process is not at work yet, and killing it proves little.
@@ -26,9 +27,9 @@ GROWN_UP = 1.0
 class Nursery:
     """Where workers come from; see `tests.chaos.nursery`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], wires: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.nursery"],
+            [sys.executable, "-m", "tests.chaos.nursery", str(wires)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -53,8 +54,9 @@ class Nursery:
 class Member:
     """A worker or a scheduler, started again whenever it has ended."""
 
-    def __init__(self, start: Callable[[], int]) -> None:
+    def __init__(self, start: Callable[[], int], is_ready: Callable[[int], bool] = bool) -> None:
         self._start = start
+        self._is_ready = is_ready
         self.pid = 0
         self.started_at = 0.0
         self.is_stopped = False
@@ -69,7 +71,7 @@ class Member:
     @property
     def is_grown_up(self) -> bool:
         is_old = time.monotonic() - self.started_at > GROWN_UP
-        return is_old and not self.is_stopped and not self.has_ended
+        return is_old and not self.is_stopped and not self.has_ended and self._is_ready(self.pid)
 
     def stop(self) -> None:
         """Freeze it, as a machine does that is suspended."""
@@ -95,15 +97,16 @@ class Fleet:
     """All members. What was killed, or ended by itself, is started again by `mend`."""
 
     def __init__(
-        self, environment: Mapping[str, str], folder: Path, *, workers: int, schedulers: int
+        self, environment: Mapping[str, str], folder: Path, wires: Wires, *, workers: int, schedulers: int
     ) -> None:
         self._environment = {**environment, "PYTHONPATH": str(ROOT)}
         self._folder = folder
         self._lock = threading.RLock()
-        self._nursery = Nursery(self._environment)
+        self._nursery = Nursery(self._environment, wires.folder)
         self._beats: list[subprocess.Popen[bytes]] = []
         self.workers = [
-            Member(partial(self._nursery.worker, folder / f"worker{number}.log")) for number in range(workers)
+            Member(partial(self._nursery.worker, folder / f"worker{number}.log"), wires.is_ready)
+            for number in range(workers)
         ]
         self.schedulers = [
             Member(partial(self._scheduler, folder / f"beat{number}.log")) for number in range(schedulers)
@@ -188,25 +191,11 @@ def _inode_of(port: int, server_port: int) -> str | None:
     return None
 
 
-def why_no_cluster() -> str | None:
-    """None, or the reason for which no PostgreSQL cluster of our own can be made here."""
-    if _programs() is None:
-        return "there is no initdb under /usr/lib/postgresql"
-    if os.getuid() == 0 and not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
-        return "root may not run PostgreSQL, and there is no user postgres"
-    return None
-
-
-def _programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
-
-
 class Cluster:
     """A PostgreSQL cluster in a temporary folder, which can be restarted as often as one likes."""
 
     def __init__(self) -> None:
-        programs = _programs()
+        programs = lanes.postgres_programs()
         assert programs is not None
         self._programs = programs
         self.port = free_port()

@@ -1,6 +1,6 @@
 """Workers in no time: a process that has loaded all parts once, and forks a worker whenever it is asked to.
 
-    python -m tests.chaos.nursery
+    python -m tests.chaos.nursery <folder with tripwires>
 
 Reads the name of a log file from each line of its input, and answers with the pid of a worker that writes
 there. What the worker does is what `python -m config.background worker` does; only that loading takes two
@@ -8,18 +8,50 @@ seconds of CPU, with which a machine that has to replace hundreds would be busy 
 """
 
 import gc
+import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
+
+from celery.signals import worker_ready
 
 from config import background
 from config.celery import app
 from config.processes import PR_SET_PDEATHSIG, _libc
 
+# What Celery imports when a worker starts; a second of CPU where nothing is compiled.
+PARTS = (
+    "celery.app.control",
+    "celery.app.events",
+    "celery.app.trace",
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "celery.contrib.django.task",
+    "celery.events.dispatcher",
+    "celery.worker.autoscale",
+    "celery.worker.components",
+    "celery.worker.consumer",
+    "celery.worker.loops",
+    "celery.worker.pidbox",
+    "celery.worker.strategy",
+    "kombu.transport.redis",
+    "kombu.utils.eventio",
+)
+
 
 def main() -> None:
     app.loader.init_worker()
+    for name in PARTS:
+        importlib.import_module(name)
+    # Late: it needs the models.
+    from tests.chaos import tripwires
+
+    folder = Path(sys.argv[1])
+    tripwires.watch(folder)
+    worker_ready.connect(lambda **_: tripwires.show_ready(folder), weak=False)
+    gc.collect()
     gc.freeze()
     # Nobody waits for its children: they may go at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

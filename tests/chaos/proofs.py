@@ -13,8 +13,6 @@ from tests.chaos.watching import complaint
 from tests.chaos.world import Target
 
 MINUTE = timedelta(minutes=1)
-# A run that has met so many deaths at one page is given up, for it may be the cause of them.
-GIVEN_UP = "worker_lost"
 
 
 def ends(targets: Sequence[Target]) -> Counter[str]:
@@ -59,8 +57,6 @@ def _due_times_accounted_for(target: Target, runs: Sequence[Run]) -> Iterator[st
             case RunState.SKIPPED | RunState.MISSED:
                 if not run.stop_reason:
                     yield f"run {run.pk} was {run.state} without a reason"
-            case RunState.FAILED if run.error_code == GIVEN_UP:
-                continue
             case _:
                 yield f"run {run.pk} is {run.state} {run.error_code} {run.error}"
 

@@ -11,16 +11,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import orjson
 
 PER_PAGE = 20
 MOST_PAGES = 5
 
-# Where a pull can be caught: half of a page has left; the page before this one was stored a moment ago; the
-# last page has left whole, so that it is being stored and published.
-Point = Literal["sending", "stored", "publish"]
 Act = Callable[[int], None]
 
 
@@ -40,19 +40,24 @@ def whole(number: int, version: int) -> list[dict[str, Any]]:
 
 def digest(records: list[dict[str, Any]]) -> str:
     """A hash of the records that does not depend on their order."""
-    lines = sorted(json.dumps(one, sort_keys=True) for one in records)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    lines = sorted(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in records)
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+@lru_cache(10_000)
+def digest_of_whole(number: int, version: int) -> str:
+    return digest(whole(number, version))
 
 
 class Source:
-    """The server, and who waits for a pull at one of the points."""
+    """The server, and who waits for a moment at which half of a page has left."""
 
     def __init__(self, latency: float) -> None:
         self.latency = latency
         self.served: Counter[tuple[int, int]] = Counter()
         self._versions: Counter[int] = Counter()
         self._lock = threading.Lock()
-        self._armed: tuple[Point, Act] | None = None
+        self._armed: Act | None = None
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.source = self
         threading.Thread(target=self._server.serve_forever, daemon=True, name="source").start()
@@ -61,22 +66,19 @@ class Source:
     def port(self) -> int:
         return self._server.server_address[1]
 
-    def arm(self, point: Point, act: Act) -> None:
-        """Call `act` with the port of the client at the next pull that comes to this point, once."""
+    def arm(self, act: Act) -> None:
+        """Call `act` with the port of the client in the middle of the next page, once."""
         with self._lock:
-            self._armed = (point, act)
+            self._armed = act
 
     def disarm(self) -> bool:
-        """Whether nobody had come to the point yet."""
-        with self._lock:
-            was_armed, self._armed = self._armed is not None, None
-            return was_armed
+        """Whether no page had been asked for since."""
+        return self.act() is not None
 
-    def act_for(self, point: Point) -> Act | None:
+    def act(self) -> Act | None:
+        """What is to be done now, once."""
         with self._lock:
-            if self._armed is None or self._armed[0] != point:
-                return None
-            act, self._armed = self._armed[1], None
+            act, self._armed = self._armed, None
             return act
 
     def place(self, number: int, cursor: str) -> tuple[int, int]:
@@ -110,8 +112,6 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         number = int(address.path.rsplit("/", 1)[1])
         version, page = source.place(number, parse_qs(address.query).get("cursor", [""])[0])
-        if page > 1 and (act := source.act_for("stored")):
-            act(port)
         time.sleep(source.latency * (1 + number % 5))
         is_last = page == pages_of(number)
         first = (page - 1) * PER_PAGE
@@ -122,15 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
             }
         ).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        if act := source.act_for("sending"):
+        if act := source.act():
             self.wfile.write(head.encode() + body[: len(body) // 2])
             act(port)
             self.wfile.write(body[len(body) // 2 :])
             return
-        act = source.act_for("publish") if is_last else None
         self.wfile.write(head.encode() + body)
-        if act:
-            act(port)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""

@@ -6,33 +6,40 @@ import itertools
 import os
 import queue
 import random
-import re
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
+from django.db import connection
+from django.db.models import Count
 from django.utils import timezone
 from redis import Redis
 
 from requests_builder.models import Run, Schedule
-from tests.chaos import proofs, world
+from tests.chaos import proofs, report, world
 from tests.chaos.fleet import GROWN_UP, Cluster, Fleet
-from tests.chaos.source import Point, Source
+from tests.chaos.points import SELDOM, Point
+from tests.chaos.source import Source
 from tests.chaos.watching import Reader, Resumption, percentile
+from tests.chaos.wires import Wires
 from tests.product import Broker
 
-# Of so many kills one happens anywhere, the others at a point of a pull.
-ANYWHERE = 4
+# For one kill at each of the points, so many that happen anywhere.
+ANYWHERE = 3
+# Points at once at which the next worker is killed; more would kill workers that have only just begun.
+MOST_LAID = 3
 # Seconds that a pull may take to come to the point at which its worker is to be killed.
-COMES_SOON = 8.0
-# Longer than a lease: whoever was stopped comes back to runs that are others' now.
-STALL = 20.0
+COMES_SOON = 10.0
+# Longer than a lease and a tick: whoever was stopped comes back to runs that are others' now.
+STALL = 24.0
 SCHEDULER_STALL = 300.0
+TOLD_EVERY = 30.0
 
 
 @dataclass(order=True)
@@ -61,15 +68,22 @@ class Trial:
         self._cluster = cluster
         self._faults: list[_Fault] = []
         self._numbers = itertools.count()
-        self._began = 0.0
+        self._began = self._told_at = 0.0
         self._kills: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
         # Workers that were killed by those who waited for a pull to come to a point.
-        self._killed: queue.Queue[tuple[float, str]] = queue.Queue()
+        self._killed: queue.Queue[tuple[float, Point]] = queue.Queue()
+        # Points at which the next worker is killed, and those that are still to come, None being anywhere.
+        self._laid: set[Point] = set()
+        self._deck: list[Point | None] = []
         self._resumption = Resumption()
-        logs = folder / "chaos-logs"
+        logs, wires = folder / "chaos-logs", folder / "wires"
         logs.mkdir()
-        self._fleet = Fleet(os.environ, logs, workers=options.workers, schedulers=options.schedulers)
+        wires.mkdir()
+        self._wires = Wires(wires)
+        self._fleet = Fleet(
+            os.environ, logs, self._wires, workers=options.workers, schedulers=options.schedulers
+        )
 
     def run(self) -> int:
         """The exit status: 0 if everything held."""
@@ -79,6 +93,8 @@ class Trial:
         last = this_minute + timedelta(minutes=options.minutes)
         per_request = options.minutes + options.backlog
         targets = world.build(-(-options.due // per_request), first, last, self._source.port)
+        for point in sorted(SELDOM):
+            self._lay(point)
         with ExitStack() as stack:
             stack.enter_context(self._fleet)
             reader = stack.enter_context(Reader(targets, options.seed))
@@ -89,17 +105,30 @@ class Trial:
         found = [] if is_done else [f"After {options.patience:.0f} s something was still unfinished."]
         found += [*proofs.violations(targets), *reader.complaints, *self._from_the_logs()]
         found += self._too_slow()
-        self._report(targets, reader, broken, time.monotonic() - began, found)
+        lines = {
+            "killed": report.summed(self._kills),
+            "besides": report.listed(self._others),
+            "due times": report.summed(proofs.ends(targets)),
+            "resumed": report.waited(self._resumption.seconds),
+            "set aside": report.waited(self._resumption.set_aside),
+            "pages": report.fetched(self._source),
+            "reader": report.read(reader),
+            "took": f"{broken:.0f} s of faults, {time.monotonic() - began:.0f} s in all",
+        }
+        report.show(lines, self._fleet.logs(), found)
+        print("everything held" if not found else f"{len(found)} violations, seed {options.seed}")
         return 1 if found else 0
 
     def _break_things(self, seconds: float) -> None:
         self._plan(seconds)
-        self._began = time.monotonic()
-        # A machine that is too slow for it gets twice the time, and no more.
-        while self._faults and time.monotonic() - self._began < 2 * seconds + 30:
+        self._began = self._told_at = time.monotonic()
+        # A machine that is too slow for it gets three times the time, and no more.
+        while self._faults and time.monotonic() - self._began < 3 * seconds + 30:
             fault = heapq.heappop(self._faults)
             self._pass_time(self._began + fault.at - time.monotonic())
             fault.happen()
+        self._pass_time(1)
+        self._take_away(set(self._laid))
         self._fleet.let_all_go()
 
     def _plan(self, seconds: float) -> None:
@@ -113,13 +142,13 @@ class Trial:
                 at = grace + spread * (number + self._chance.uniform(0.1, 0.9)) / count
                 self._at(at, happen)
 
-        some(options.kills, self._kill)
+        some(options.kills - len(self._laid), self._kill)
         some(options.stalls, self._stall_worker)
         some(options.wipes, self._empty_broker)
         if self._cluster:
             some(options.restarts, self._restart_database)
         if len(self._fleet.schedulers) > 1:
-            stall = min(SCHEDULER_STALL, spread / 2)
+            stall = min(SCHEDULER_STALL, spread * 0.6)
             scheduler = self._fleet.schedulers[-1]
             self._at(grace, scheduler.stop)
             self._at(grace + stall, scheduler.let_go)
@@ -133,39 +162,77 @@ class Trial:
         until = time.monotonic() + seconds
         while True:
             self._note_kills()
+            self._tell()
             if (left := until - time.monotonic()) <= 0:
                 return
             time.sleep(min(left, 0.05))
 
+    def _tell(self) -> None:
+        """How far it is, now and then."""
+        now = time.monotonic()
+        if now - self._told_at < TOLD_EVERY:
+            return
+        self._told_at = now
+        with world.interruptible():
+            found = Run.objects.values_list("state").order_by().annotate(Count("pk"))
+            states = ", ".join(f"{count:,} {state}" for state, count in sorted(found))
+            print(f"{now - self._began:6.0f} s  {self._kills.total()} killed; runs: {states}", flush=True)
+
     def _note_kills(self) -> None:
+        for point in self._wires.stumbled():
+            self._killed.put((time.monotonic(), point))
         while not self._killed.empty():
             at, where = self._killed.get()
             self._kills[where] += 1
+            self._laid.discard(where)
             self._resumption.killed(at)
         self._fleet.mend()
 
     def _kill(self) -> None:
-        points = get_args(Point)
-        if self._chance.randrange(ANYWHERE) == 0:
+        """Have a worker killed at the next point of the deck, as soon as one comes there; or one anywhere."""
+        if not self._deck:
+            self._deck = [*get_args(Point), *[None] * ANYWHERE]
+            self._chance.shuffle(self._deck)
+        if (point := self._deck.pop()) in self._laid & SELDOM:
+            point = None
+        until = time.monotonic() + COMES_SOON
+        while point in self._laid or self._is_enough():
+            if time.monotonic() > until:
+                self._take_away(self._laid - SELDOM)
+                until = time.monotonic() + COMES_SOON
+            self._pass_time(0.05)
+        if point is None:
             self._kill_anyone()
             return
-        point = self._chance.choice(points)
-        delay = self._chance.uniform(0, 0.02) if point == "publish" else 0.0
-        self._source.arm(point, lambda port: self._kill_owner(port, point, delay))
-        until = time.monotonic() + COMES_SOON
-        kills = self._kills.total()
-        while self._kills.total() == kills and time.monotonic() < until:
-            self._pass_time(0.02)
-        if self._source.disarm():
-            self._kill_anyone()
-        self._pass_time(0)
+        self._lay(point)
 
-    def _kill_owner(self, port: int, point: Point, delay: float) -> None:
-        """Called by the source, while the pull is at the point."""
+    def _is_enough(self) -> bool:
+        """Whether one kill more would leave hardly anybody who does anything."""
+        at_work = sum(worker.is_grown_up for worker in self._fleet.workers)
+        return len(self._laid - SELDOM) >= min(MOST_LAID, at_work - len(self._fleet.workers) // 2)
+
+    def _lay(self, point: Point) -> None:
+        self._laid.add(point)
+        if point == "sending":
+            self._source.arm(self._kill_owner)
+        else:
+            self._wires.lay(point)
+
+    def _take_away(self, points: set[Point]) -> None:
+        """Wait no more at these points: as many workers are killed anywhere."""
+        for point in points:
+            lay_there = self._source.disarm() if point == "sending" else self._wires.take_away(point)
+            self._laid.discard(point)
+            if lay_there:
+                self._kill_anyone()
+
+    def _kill_owner(self, port: int) -> None:
+        """Called by the source, in the middle of a page."""
         owner = self._fleet.owner_of(port, self._source.port)
-        time.sleep(delay)
         if owner is not None and self._fleet.kill(owner):
-            self._killed.put((time.monotonic(), point))
+            self._killed.put((time.monotonic(), "sending"))
+        else:
+            self._source.arm(self._kill_owner)
 
     def _kill_anyone(self) -> None:
         until = time.monotonic() + COMES_SOON
@@ -174,8 +241,9 @@ class Trial:
                 return
             self._pass_time(0.1)
         if self._fleet.kill(self._chance.choice(grown_up)):
-            self._killed.put((time.monotonic(), "anywhere"))
-        self._pass_time(0)
+            self._kills["anywhere"] += 1
+            self._resumption.killed(time.monotonic())
+            self._fleet.mend()
 
     def _stall_worker(self) -> None:
         grown_up = [worker for worker in self._fleet.workers if worker.is_grown_up]
@@ -183,9 +251,24 @@ class Trial:
             return
         worker = self._chance.choice(grown_up)
         worker.stop()
+        while self._database_is_locked():
+            # On SQLite nobody could write until it goes on.
+            worker.let_go()
+            self._pass_time(self._chance.uniform(0, 0.2))
+            worker.stop()
         self._resumption.killed(time.monotonic())
         self._others[f"worker stopped for {STALL:.0f} s"] += 1
         self._at(time.monotonic() - self._began + STALL, worker.let_go)
+
+    def _database_is_locked(self) -> bool:
+        if self._cluster:
+            return False
+        try:
+            with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=1)) as own:
+                own.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
 
     def _empty_broker(self) -> None:
         if self._others["broker emptied"] % 2:
@@ -223,43 +306,3 @@ class Trial:
         if self._resumption.unresumed:
             found.append(f"{self._resumption.unresumed} runs were not seen to be resumed.")
         return found
-
-    def _report(
-        self,
-        targets: list[world.Target],
-        reader: Reader,
-        broken: float,
-        seconds: float,
-        found: list[str],
-    ) -> None:
-        resumed, ends = self._resumption.seconds, proofs.ends(targets)
-        pages = sum(self._source.served.values())
-        needed = sum(run.pages for run in Run.objects.only("pages"))
-        lines = {
-            "killed": f"{self._kills.total()}: " + _listed(self._kills),
-            "besides": _listed(self._others),
-            "due times": f"{ends.total():,}: " + _listed(ends),
-            "resumed": f"{len(resumed)} runs, p50 {percentile(resumed, 0.5):.1f} s, "
-            f"p99 {percentile(resumed, 0.99):.1f} s, longest {max(resumed, default=0):.1f} s",
-            "pages": f"{pages:,} asked for, {needed:,} needed",
-            "reader": f"{reader.reads:,} reads, {reader.filled:,} of tables with rows, "
-            f"{len(reader.complaints)} complaints",
-            "took": f"{broken:.0f} s of faults, {seconds:.0f} s in all",
-        }
-        for name, text in lines.items():
-            print(f"{name:11}{text}")
-        for text, count in _errors(self._fleet.logs()).most_common(8):
-            print(f"{'logged':11}{count} x {text[:150]}")
-        for sentence in found[:50]:
-            print(f"VIOLATION  {sentence}")
-        print("everything held" if not found else f"{len(found)} violations, seed {self._options.seed}")
-
-
-def _listed(found: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in found.most_common()) or "nothing"
-
-
-def _errors(logs: str) -> Counter[str]:
-    """Warnings and errors in the logs, without what differs from one to the other."""
-    lines = re.findall(r"(?m)^\S+ \S+ ((?:WARNING|ERROR|CRITICAL) .*)$", logs)
-    return Counter(re.sub(r"[0-9a-f-]{36}|0x[0-9a-f]+|\d+", "…", line) for line in lines)

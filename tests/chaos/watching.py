@@ -3,8 +3,8 @@
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +30,7 @@ def complaint(target: Target, rows: Sequence[dict[str, Any]]) -> str:
         counts = {version: len(found) for version, found in versions.items()}
         return f"table {target.number} ({target.mode}) shows rows of several pulls: {counts}"
     for version, found in versions.items():
-        if source.digest(found) != source.digest(source.whole(target.number, version)):
+        if source.digest(found) != source.digest_of_whole(target.number, version):
             return f"table {target.number} ({target.mode}) shows {len(found)} of {target.rows} rows"
     return ""
 
@@ -86,53 +86,64 @@ class Reader(_Thread):
             self.complaints.append(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A run that was held when a worker was killed, and how it stood."""
+
+    at: float
+    fence: int
+    pages: int
+    leased_until: datetime | None
+
+
 class Resumption(_Thread):
-    """Measures how long the runs of a killed worker lie there until somebody writes to them again."""
+    """Measures how long the runs of a killed worker lie there until somebody takes them up again."""
 
     def __init__(self) -> None:
         super().__init__(LOOKS_PER_SECOND)
         self._lock = threading.Lock()
-        # By run: when its worker was killed, and how it was left.
-        self._left: dict[UUID, tuple[float, int, int, datetime | None]] = {}
+        self._left: dict[UUID, _Left] = {}
         self.seconds: list[float] = []
+        # Seconds for which a run lay there that was set aside, because its workers died again and again.
+        self.set_aside: list[float] = []
 
     def killed(self, at: float) -> None:
         """A worker was killed: any run that is held now may have been its."""
         with interruptible():
-            for pk, *how in self._held():
+            held = Run.objects.filter(state=RunState.RUNNING)
+            for pk, *how in held.values_list("pk", "fence", "pages", "leased_until"):
                 with self._lock:
-                    self._left.setdefault(pk, (at, *how))
+                    self._left.setdefault(pk, _Left(at, *how))
 
     def look(self) -> None:
         with self._lock:
             left = dict(self._left)
         if not left:
             return
-        found = {pk: how for pk, *how in self._states(list(left))}
-        for pk, (at, *before) in left.items():
-            state, *now = found.get(pk, [None, *before])
-            if now[0] != before[0]:
-                # Taken over: who was killed held it.
-                self.seconds.append(time.monotonic() - at)
-            elif now == before and state == RunState.RUNNING:
-                continue
-            # Otherwise it went on with the same fence: it was another worker's.
-            with self._lock:
-                self._left.pop(pk, None)
+        runs = Run.objects.filter(pk__in=left)
+        found = runs.only("state", "fence", "page_deaths", "pages", "leased_until").in_bulk()
+        for pk, before in left.items():
+            if self._is_settled(found[pk], before):
+                with self._lock:
+                    self._left.pop(pk, None)
+
+    def _is_settled(self, run: Run, before: _Left) -> bool:
+        """Whether it was taken up, which is measured, or went on under the same worker."""
+        if run.fence != before.fence:
+            was_set_aside = run.page_deaths > Run.DEATHS_FORGIVEN
+            (self.set_aside if was_set_aside else self.seconds).append(time.monotonic() - before.at)
+            return True
+        if run.state == RunState.QUEUED and run.page_deaths > Run.DEATHS_FORGIVEN:
+            return False
+        return run.state != RunState.RUNNING or (run.pages, run.leased_until) != (
+            before.pages,
+            before.leased_until,
+        )
 
     @property
     def unresumed(self) -> int:
         with self._lock:
             return len(self._left)
-
-    def _held(self) -> list[Any]:
-        held = Run.objects.filter(state=RunState.RUNNING)
-        return list(held.values_list("pk", "fence", "pages", "leased_until"))
-
-    def _states(self, pks: list[UUID]) -> list[Any]:
-        return list(
-            Run.objects.filter(pk__in=pks).values_list("pk", "state", "fence", "pages", "leased_until")
-        )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -140,8 +151,3 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         return 0.0
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def counted(values: Sequence[str]) -> str:
-    """How often each occurs, for people."""
-    return ", ".join(f"{count:,} {value}" for value, count in Counter(values).most_common())

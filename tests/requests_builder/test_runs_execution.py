@@ -514,22 +514,6 @@ def test_a_loop_ends_the_run(contacts: SavedRequest, provider: DemoServer, pull:
     assert pull(contacts).error_code == "pagination_loop"
 
 
-def test_three_workers_that_die_at_one_page_end_the_run(
-    contacts: SavedRequest, provider: DemoServer, now: datetime
-) -> None:
-    run = runs.request_run(contacts, user=None, now=now)
-    for _ in range(3):
-        provider.hold(CONTACTS, page=2)
-        with pytest.raises(KeyboardInterrupt):
-            interrupted_while_held(run, provider, now)
-        now += timedelta(seconds=20)
-
-    run = executed(run, now)
-
-    assert (run.state, run.error_code, run.mender) == (RunState.FAILED, "worker_lost", Mender.HOST)
-    assert provider.page_fetches(CONTACTS)[1] == 1, "every attempt went on at page 2"
-
-
 def test_a_request_without_a_table_says_so(contacts: SavedRequest, provider: DemoServer, pull: Pull) -> None:
     contacts.table = None
     contacts.save()

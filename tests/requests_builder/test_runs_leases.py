@@ -270,3 +270,11 @@ def test_what_a_transaction_wrote_goes_with_the_lease(contacts: SavedRequest, no
 
 def test_an_unknown_run_is_nobodys(db: None, now: datetime) -> None:
     assert runs.execute(UUID(int=0), worker=uuid4(), now=now) is None
+
+
+@pytest.mark.postgres_lane
+def test_a_worker_that_was_frozen_in_a_transaction_keeps_its_locks_no_longer_than_a_minute() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout')::interval")
+        [limit] = cursor.fetchone() or [None]
+    assert timedelta(0) < limit <= timedelta(minutes=1)

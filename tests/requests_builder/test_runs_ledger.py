@@ -67,7 +67,7 @@ def test_when_nothing_is_due_a_tick_is_two_queries(scheduled: Scheduled, now: da
     assert len(queries) == 2
     with CaptureQueriesContext(connection) as queries:
         runs.recover_runs(now)
-    assert len(queries) == 1
+    assert len(queries) == 2
 
 
 def test_after_a_pause_of_the_scheduler_the_latest_due_time_runs_and_the_others_are_missed(

@@ -37,24 +37,29 @@ CHANGES = {
 }
 
 
-def often(zone: str) -> list[Rule]:
-    """Those with a due time at least every week."""
-    clock_times = ((0, 0), (0, 30), (1, 30), (2, 0), (2, 15), (2, 30), (3, 0), (23, 30), (23, 59))
+def through_the_day(zone: str) -> list[Rule]:
     return [
         Minutes(25, timezone=zone),
         Minutes(30, timezone=zone),
         Minutes(90, timezone=zone, start=datetime(2026, 1, 1, 0, 10)),
         Hours(1, timezone=zone),
+        Cron("*/15 * * * *", timezone=zone),
+        Cron("*/20 0-3 * * *", timezone=zone),
+        Cron("30 * * * *", timezone=zone),
+        Cron("0 */2 * * *", timezone=zone),
+    ]
+
+
+def daily(zone: str) -> list[Rule]:
+    """Those with a due time or a few each day, or at least every week."""
+    clock_times = ((0, 0), (0, 30), (1, 30), (2, 0), (2, 15), (2, 30), (3, 0), (23, 30), (23, 59))
+    return [
         Hours(5, timezone=zone, start=datetime(2026, 1, 1, 2, 30)),
         Hours(24, timezone=zone, start=datetime(2026, 1, 1, 2, 30)),
         *(Daily(time(*clock), timezone=zone) for clock in clock_times),
         Weekdays(time(2, 30), timezone=zone),
         Weekly((Weekday.FRIDAY, Weekday.SUNDAY), time(2, 15), timezone=zone),
-        Cron("*/15 * * * *", timezone=zone),
-        Cron("*/20 0-3 * * *", timezone=zone),
-        Cron("30 * * * *", timezone=zone),
         Cron("0 2,3 * * *", timezone=zone),
-        Cron("0 */2 * * *", timezone=zone),
         Cron("15 0-3 * * *", timezone=zone),
     ]
 
@@ -74,7 +79,7 @@ def rarely(zone: str) -> list[Rule]:
 
 
 def test_there_are_thirty_shapes() -> None:
-    assert len(often("UTC") + rarely("UTC")) >= 30
+    assert len(through_the_day("UTC") + daily("UTC") + rarely("UTC")) >= 30
 
 
 def simulate(
@@ -109,15 +114,17 @@ def foretold_until(schedule: Schedule, end: datetime) -> list[datetime]:
 @pytest.mark.parametrize("zone", CHANGES)
 def test_around_a_clock_change_what_runs_is_what_was_foretold(team: Team, zone: str) -> None:
     for change in CHANGES[zone]:
-        day = datetime.fromisoformat(change).replace(tzinfo=UTC)
-        begin, end = day - timedelta(hours=16, minutes=4), day + timedelta(hours=20)
-        steps = cycle(timedelta(minutes=minutes) for minutes in (311, 53, 169))
+        midnight = datetime.fromisoformat(change).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        for rules, hours in ((through_the_day(zone), 7), (daily(zone), 26)):
+            begin, end = midnight - timedelta(hours=4, minutes=4), midnight + timedelta(hours=hours)
+            assert begin.astimezone(ZoneInfo(zone)).utcoffset() != end.astimezone(ZoneInfo(zone)).utcoffset()
+            steps = cycle(timedelta(minutes=minutes) for minutes in (171, 53, 309))
 
-        for schedule, foretold, executed in simulate(team, often(zone), begin, end, steps):
-            assert executed == foretold, schedule.in_words
-            assert len(set(executed)) == len(executed)
-            assert foretold or schedule.rule.keys() & {"weekdays", "weekly"}
-            assert_right(schedule, executed, begin, end)
+            for schedule, foretold, executed in simulate(team, rules, begin, end, steps):
+                assert executed == foretold, schedule.in_words
+                assert len(set(executed)) == len(executed)
+                assert foretold or schedule.rule.keys() & {"weekdays", "weekly"}
+                assert_right(schedule, executed, begin, end)
 
 
 @pytest.mark.django_db
