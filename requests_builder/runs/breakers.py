@@ -193,7 +193,10 @@ def settle(now: datetime) -> None:
     ):
         waiting = Run.objects.claimable(now).filter(state=RunState.QUEUED, team=breaker.team_id)
         until = datetime.fromtimestamp(breaker.free_at, UTC)
-        waiting.filter(saved_request__host=breaker.host).update(not_before=until, rung_at=None)
+        ours = waiting.filter(saved_request__host=breaker.host)
+        # Who has been the trial already comes later: else the same run would use up all its attempts.
+        ours.filter(page_attempts__gt=0).update(not_before=until + LINED_UP, rung_at=None)
+        ours.filter(page_attempts=0).update(not_before=until, rung_at=None)
     for breaker in closed.filter(interval__gt=0):
         waiting = Run.objects.unfinished().filter(team=breaker.team_id, saved_request__host=breaker.host)
         if not waiting.filter(due_at__lte=breaker.backlog_until).exists():
