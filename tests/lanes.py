@@ -146,6 +146,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "postgres: needs a PostgreSQL server, in whichever lane",
         "redis: needs a Redis or Valkey server, in whichever lane",
         "postgres_lane: is about the server itself, which SQLite does not have",
+        "sqlite_lane: is about SQLite itself",
         "requirement(*numbers): proves these requirements of an OAuth client, listed in docs/oauth.md",
         "both_lanes: although it needs a browser or Node.js, it runs on PostgreSQL, too",
     ):
@@ -183,8 +184,8 @@ def is_for_sqlite_lane(item: pytest.Item) -> bool:
     """Whether the test need not run on PostgreSQL as well."""
     if item.get_closest_marker("both_lanes"):
         return False
-    is_slow = any(item.get_closest_marker(name) for name in ("browser", "node"))
-    return is_slow or not touches_database(item)
+    is_left = any(item.get_closest_marker(name) for name in ("browser", "node", "sqlite_lane"))
+    return is_left or not touches_database(item)
 
 
 def touches_database(item: pytest.Item) -> bool:

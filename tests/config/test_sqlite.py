@@ -11,14 +11,8 @@ from django.db import DatabaseError, connection, transaction
 from accounts.models import Team
 from tests.factories import TeamFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite_lane]
 WRITERS = 8
-
-
-@pytest.fixture(autouse=True)
-def only_sqlite() -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL has a queue of its own")
 
 
 def at_once(write: Callable[[int], object]) -> list[DatabaseError]:
