@@ -232,7 +232,7 @@ def _beginning(answer: outbound.Answer, secrets: tuple[str, ...]) -> tuple[bytes
     """
     body, window = answer.body, answer.body[: MOST_BYTES + _MARGIN]
     if not masking.is_echoed(window, masking.forms_of(secrets)):
-        return body[:MOST_BYTES], False
+        return _cut(body), False
     is_text = not reading.kind_of_binary(body, answer.media_type)
     if is_text:
         text = reading.text_of(window, answer.header("Content-Type") or "").text
@@ -240,8 +240,20 @@ def _beginning(answer: outbound.Answer, secrets: tuple[str, ...]) -> tuple[bytes
     else:
         masked = masking.concealed_bytes(window, secrets)
     if len(body) > len(window):
-        masked = masked[: max(0, len(masked) - _MARGIN)]
-    return masked[:MOST_BYTES], is_text
+        masked = _cut(masked, max(0, len(masked) - _MARGIN))
+    return _cut(masked), is_text
+
+
+def _cut(body: bytes, most: int = MOST_BYTES) -> bytes:
+    """Its beginning, without half a character of UTF-8, for which all of it would be taken for no UTF-8."""
+    if len(body) <= most:
+        return body
+    beginning = body[:most]
+    for back in range(1, min(3, most) + 1):
+        if (byte := beginning[-back]) >= 0b1100_0000:
+            length = 2 + (byte >= 0b1110_0000) + (byte >= 0b1111_0000)
+            return beginning[:-back] if length > back else beginning
+    return beginning
 
 
 def _answered(shown: Preview, answer: dict[str, Any]) -> Preview:

@@ -56,6 +56,14 @@ def keep(team: Team, schedule: Schedule | None = None, **rules: Any) -> None:
 # Failing
 
 
+@pytest.mark.parametrize(
+    ("refusal", "ticks", "failures"),
+    [
+        pytest.param(404, 500, 500, id="whatever is wrong with the request"),
+        # Some of these are trials of a host that is down, and the others wait for it.
+        pytest.param(503, 120, None, id="outage"),
+    ],
+)
 def test_500_failing_ticks_make_one_alert_and_one_when_it_recovers(
     team: Team,
     member: User,
@@ -63,12 +71,16 @@ def test_500_failing_ticks_make_one_alert_and_one_when_it_recovers(
     httpserver: HTTPServer,
     settings: Settings,
     mailoutbox: list[EmailMessage],
+    refusal: int,
+    ticks: int,
+    failures: int | None,
 ) -> None:
+    keep(team, pause_after=0)
     settings.OUTBOUND_ALLOW = [f"127.0.0.1:{httpserver.port}"]
     settings.SCHEDULE_SPREAD_SECONDS = 0
     slack = Listener(httpserver, "/slack")
     slack.channel(team, ChannelKind.SLACK)
-    status = 500
+    status = refusal
     httpserver.expect_request("/items").respond_with_handler(
         lambda request: Response('[{"id": 1}]', status, content_type="application/json")
     )
@@ -79,20 +91,21 @@ def test_500_failing_ticks_make_one_alert_and_one_when_it_recovers(
 
     def tick(number: int) -> None:
         moment = now + number * FIVE
-        for run_id in runs.start_due_runs(moment):
+        for run_id in [*runs.start_due_runs(moment), *runs.recover_runs(moment)]:
             runs.execute(run_id, worker=uuid4(), now=moment)
-        if number < 3 or number % 20 == 0 or number > 500:
+        if failures is None or number < 3 or number % 20 == 0 or number > ticks:
             alerts.watch(now=moment + SECOND)
             alerts.post(now=moment + SECOND)
 
-    for number in range(1, 501):
+    for number in range(1, ticks + 1):
         tick(number)
 
-    assert schedule.runs.filter(state=RunState.FAILED).count() == 500
+    failed = schedule.runs.filter(state=RunState.FAILED).count()
+    assert failed == (failures or failed)
     assert told() == [FAILING]
-    assert Incident.objects.get().failures == 500
+    assert Incident.objects.get().failures == failed
     status = 200
-    for number in range(501, 504):
+    for number in range(ticks + 1, ticks + 4):
         tick(number)
 
     assert told() == [FAILING, RECOVERED]
@@ -104,7 +117,7 @@ def test_500_failing_ticks_make_one_alert_and_one_when_it_recovers(
         "Contacts in Acme is failing",
         "Contacts in Acme works again",
     ]
-    assert "after 500 failures in a row" in str(mailoutbox[1].body)
+    assert f"after {failed} failures in a row" in str(mailoutbox[1].body)
 
 
 def test_a_failure_is_told_with_why_what_it_affects_what_to_do_and_where(
