@@ -147,6 +147,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "redis: needs a Redis or Valkey server, in whichever lane",
         "postgres_lane: is about the server itself, which SQLite does not have",
         "sqlite_lane: is about SQLite itself",
+        "long(variable): takes minutes, so it runs only where this variable is set in the environment",
         "requirement(*numbers): proves these requirements of an OAuth client, listed in docs/oauth.md",
         "both_lanes: although it needs a browser or Node.js, it runs on PostgreSQL, too",
     ):
@@ -156,12 +157,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to the other lane what belongs there: to SQLite most browsers, and what no database changes."""
     keep_together(items)
+    elsewhere = [item for item in items if is_too_long(item)]
     if not is_postgres_lane():
-        elsewhere = [item for item in items if item.get_closest_marker("postgres_lane")]
+        elsewhere += [item for item in items if item.get_closest_marker("postgres_lane")]
     elif os.environ.get("LANE"):
-        elsewhere = [item for item in items if is_for_sqlite_lane(item)]
-    else:
-        return
+        elsewhere += [item for item in items if is_for_sqlite_lane(item)]
     config.hook.pytest_deselected(items=elsewhere)
     left = set(elsewhere)
     items[:] = [item for item in items if item not in left]
@@ -178,6 +178,12 @@ def keep_together(items: list[pytest.Item]) -> None:
         shares = not SHARED_PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
         if shares and not is_journey and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def is_too_long(item: pytest.Item) -> bool:
+    """Whether nobody has asked for what takes minutes; a short form of it is among the other tests."""
+    marker = item.get_closest_marker("long")
+    return marker is not None and not os.environ.get(marker.args[0])
 
 
 def is_for_sqlite_lane(item: pytest.Item) -> bool:

@@ -91,7 +91,7 @@ def test_twenty_schedules_at_an_api_of_two_requests_a_second_are_refused_in_the_
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(not os.environ.get("MANNERS_SLOW"), reason="takes three minutes: MANNERS_SLOW=1")
+@pytest.mark.long("MANNERS_SLOW")
 @pytest.mark.parametrize("headers", [nothing, by_policy])
 def test_so_it_is_with_the_threads_of_a_worker_in_real_time(
     headers: Callable[[datetime, int], dict[str, str]], team: Team, table: Table, settings: Settings
