@@ -98,7 +98,7 @@ def _start_due(now: datetime) -> tuple[float, float]:
     began, cpu = time.perf_counter(), time.process_time()
     started = len(runs.start_due_runs(now))
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    Run.objects.unfinished().update(state=RunState.SUCCEEDED)
+    Run.objects.unfinished().update(state=RunState.SUCCEEDED, error_code="")
     return started / seconds, started / cpu
 
 
