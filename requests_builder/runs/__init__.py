@@ -21,6 +21,7 @@ deaths       runs whose workers died again and again
 newness      from where on a run takes records
 settling     the end of a run, and of many at once
 execution    the pull
+setbacks     what becomes of a run whose attempt did not come to its end
 previews     one call for a person who looks at it
 second_pages the first two calls of a pull, to see whether its pagination is right
 ledger       what is due, what is to be recovered, Run now

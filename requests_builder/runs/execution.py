@@ -1,10 +1,9 @@
 """The pull itself: page after page, each stored with its checkpoint, shown all at once at the end."""
 
 import logging
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,14 +13,14 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination, statuses
-from requests_builder.models import AttemptOutcome, Mender, RunState, Table
+from requests_builder.models import Mender, RunState, Table
 from requests_builder.runs import (
     attempts,
-    bell,
     calls,
     deaths,
     leases,
     newness,
+    setbacks,
     settling,
     tallying,
     transcripts,
@@ -32,14 +31,11 @@ from requests_builder.runs.clock import Clock
 from requests_builder.runs.hosts import Held
 from requests_builder.runs.leases import HandedOver, Lease, LeaseLost, claim, heart
 from requests_builder.runs.manners import Manners
-from requests_builder.runs.pacing import LONGEST_WAIT
 from requests_builder.runs.problems import Problem, PullDelayed, PullFailed, named, told
 from requests_builder.runs.settling import Ending
 
 # For one page: attempts that failed here but might have gone well.
 MOST_ATTEMPTS = 5
-FIRST_GAP = timedelta(seconds=10)
-LONGEST_GAP = timedelta(minutes=15)
 
 logger = logging.getLogger(__name__)
 
@@ -104,15 +100,15 @@ def _tried(lease: Lease, work: Callable[[], _T]) -> _T | RunState:
         with told():
             return work()
     except PullFailed as failure:
-        return _fail(lease, failure.problem)
+        return setbacks.fail(lease, failure.problem)
     except PullDelayed as delay:
-        return _postpone(lease, delay, lease.run.saved_request.retries + 1)
+        return setbacks.postpone(lease, delay, lease.run.saved_request.retries + 1)
     except LeaseLost:
         raise
     except Held as held:
-        return _hold(lease, held)
+        return setbacks.hold(lease, held)
     except HandedOver:
-        return _hand_over(lease)
+        return setbacks.hand_over(lease)
     except Exception as surprise:
         return _after(surprise, lease)
 
@@ -120,13 +116,13 @@ def _tried(lease: Lease, work: Callable[[], _T]) -> _T | RunState:
 def _after(surprise: Exception, lease: Lease) -> RunState:
     """What becomes of a run after something that its parts do not foresee."""
     if isinstance(surprise, IntegrityError | Table.DoesNotExist) and _has_lost_its_table(lease):
-        return _fail(lease, _TABLE_GONE)
+        return setbacks.fail(lease, _TABLE_GONE)
     logger.error("Run %s was interrupted", lease.run.pk, exc_info=surprise)
     if isinstance(surprise, OperationalError | InterfaceError):
         # A new connection may find the database back. If not, the lease runs out, which comes to the same.
         connection.close()
-        return _postpone(lease, PullDelayed(_DATABASE_LOST), MOST_ATTEMPTS)
-    return _postpone(lease, PullDelayed(_MISTAKE), MOST_ATTEMPTS)
+        return setbacks.postpone(lease, PullDelayed(_DATABASE_LOST), MOST_ATTEMPTS)
+    return setbacks.postpone(lease, PullDelayed(_MISTAKE), MOST_ATTEMPTS)
 
 
 def _has_lost_its_table(lease: Lease) -> bool:
@@ -356,7 +352,7 @@ class Pull:
     def _finish_untouched(self, answer: outbound.Answer) -> RunState:
         """There was nothing to do: the run has succeeded, and no row has changed."""
         end = _end_by(answer, statuses.Meaning.DONE)
-        ended = _ended(RunState.SUCCEEDED, self._lease.clock())
+        ended = setbacks.ended(RunState.SUCCEEDED, self._lease.clock())
         reason = f"{end.reason} The table stays as it was."
         tally = self._lease.tally
         tally.add(answer, 0)
@@ -409,89 +405,3 @@ def _check_budgets(rows: int, received: int, seconds: float) -> None:
                 "stays as it was. Ask for fewer records, or let whoever hosts this product raise the limit."
             )
             raise PullFailed(Problem(code, sentence, Mender.EDITOR))
-
-
-def _ended(state: RunState, now: datetime) -> dict[str, Any]:
-    """The fields of a run that is finished."""
-    ended: dict[str, Any] = {"state": state, "finished_at": now, "leased_by": None, "leased_until": None}
-    return ended | {"checkpoint": None, "error_code": "", "error": "", "mender": ""}
-
-
-def _told(problem: Problem) -> dict[str, Any]:
-    return {"error_code": problem.code, "error": problem.sentence, "mender": problem.mender}
-
-
-def _fail(lease: Lease, problem: Problem) -> RunState:
-    _give_up(lease, AttemptOutcome.FAILED, _ended(RunState.FAILED, lease.clock()), problem)
-    tallying.finished(lease.run, RunState.FAILED, problem.code)
-    logger.info("Run %s failed: %s", lease.run.pk, problem.code)
-    if lease.run.saved_request.table_id is not None:
-        destinations.of(lease.run.saved_request).discard(lease.run)
-    return RunState.FAILED
-
-
-def _postpone(lease: Lease, delay: PullDelayed, most: int) -> RunState:
-    """Give the run back, to be tried again later, up to `most` times: a row waits, no worker does."""
-    # An attempt whose worker died says nothing about the other side.
-    attempts, problem = lease.run.page_attempts - lease.run.page_deaths, delay.problem
-    if attempts >= most:
-        mender = Mender.PROVIDER if problem.mender == Mender.NOBODY else problem.mender
-        times = "once" if attempts == 1 else f"{attempts} times"
-        tried = f"{problem.sentence} It was tried {times}; press Run now to try again."
-        return _fail(lease, replace(problem, sentence=tried, mender=mender))
-    not_before = lease.clock() + gap(attempts, delay.retry_after)
-    free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    _give_up(lease, AttemptOutcome.DELAYED, free | {"not_before": not_before}, problem)
-    tallying.postponed(problem.code)
-    logger.info("Run %s waits until %s: %s", lease.run.pk, not_before, problem.code)
-    return RunState.QUEUED
-
-
-def _give_up(lease: Lease, outcome: AttemptOutcome, fields: dict[str, Any], problem: Problem) -> None:
-    """End the attempt with these fields of the run, and leave what people want to know of it."""
-    run, tally, now = lease.run, lease.tally, lease.clock()
-    with lease.writing(**fields | tally.of_run(run) | _told(problem)):
-        waits_until = fields.get("not_before")
-        attempts.note(run, tally, outcome, now=now, problem=problem, waits_until=waits_until)
-        transcripts.keep_failed(run, tally.caller, now)
-
-
-def _hand_over(lease: Lease) -> RunState:
-    """Give the run back at once: whoever takes it goes on after the last page, and it cost no attempt."""
-    run = lease.run
-    counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
-    free = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    now = lease.clock()
-    with lease.writing(**free, **counts, **lease.tally.of_run(run), not_before=now, rung_at=None):
-        attempts.note(run, lease.tally, AttemptOutcome.HANDED_OVER, now=now)
-    logger.info("Run %s is left to another worker", run.pk)
-    bell.ring([run.pk])
-    return RunState.QUEUED
-
-
-def _hold(lease: Lease, held: Held) -> RunState:
-    """Give the run back until its host may be called again: nothing was sent, so it cost no attempt."""
-    run = lease.run
-    counts = {"attempts": run.attempts - 1, "page_attempts": max(0, run.page_attempts - 1)}
-    free: dict[str, Any] = {"state": RunState.QUEUED, "leased_by": None, "leased_until": None}
-    if run.attempts == 1 and not run.pages:
-        free["started_at"] = None
-    figures = lease.tally.of_run(run) if lease.tally.pages else {}
-    with lease.writing(**free, **counts, **figures, not_before=held.until, rung_at=None):
-        if figures:
-            outcome = AttemptOutcome.HANDED_OVER
-            attempts.note(run, lease.tally, outcome, now=lease.clock(), waits_until=held.until)
-    logger.debug("Run %s waits for its host until %s", run.pk, held.until)
-    return RunState.QUEUED
-
-
-def gap(attempt: int, retry_after: timedelta | None) -> timedelta:
-    """How long to wait after this attempt, the first being 1: four times longer each time.
-
-    Never shorter than the other side asks for (up to an hour), and never the same for all: what failed
-    together must not come back together.
-    """
-    growth: int = 4 ** (attempt - 1)
-    own = min(FIRST_GAP * growth, LONGEST_GAP) * random.uniform(0.75, 1.25)  # noqa: S311
-    asked = min(retry_after or timedelta(0), LONGEST_WAIT) * random.uniform(1, 1.1)  # noqa: S311
-    return max(own, asked)

@@ -29,7 +29,7 @@ from requests_builder.models import (
     Table,
     WriteMode,
 )
-from requests_builder.runs.execution import gap
+from requests_builder.runs.setbacks import gap
 from tests.requests_builder.conftest import CONTACTS, executed
 
 Pull = Callable[..., Run]
