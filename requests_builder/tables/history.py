@@ -27,7 +27,7 @@ def publications(table: Table, before: tuple[datetime, int] | None = None) -> Qu
     found = Publication.objects.filter(table=table).select_related("run", "saved_request")
     if before:
         at, pk = before
-        found = found.filter(Q(at__lt=at) | Q(at=at, id__lt=pk))
+        found = found.filter(Q(at__lt=at) | Q(at=at, id__lt=pk), at__lte=at)
     return found.order_by("-at", "-id")
 
 

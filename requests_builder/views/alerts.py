@@ -92,7 +92,7 @@ def incident_list(request: TeamRequest) -> HttpResponse:
     found = request.team.incidents.select_related("schedule__saved_request").order_by("-opened_at", "-id")
     if before := _cursor(request.GET.get("before", "")):
         at, pk = before
-        found = found.filter(Q(opened_at__lt=at) | Q(opened_at=at, id__lt=pk))
+        found = found.filter(Q(opened_at__lt=at) | Q(opened_at=at, id__lt=pk), opened_at__lte=at)
     page = list(found[: PAGE + 1])
     older = ""
     if len(page) > PAGE:
