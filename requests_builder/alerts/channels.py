@@ -48,6 +48,9 @@ def save(
             channel.secret = secret = signing.new_secret()
     try:
         with transaction.atomic():
+            if is_new:
+                # Of several who add one at the same time, each counts those of the others.
+                Team.objects.select_for_update(no_key=True).get(pk=channel.team_id)
             if is_new and channel.team.alert_channels.count() >= MOST_CHANNELS:
                 raise ChannelRefused(f"A team has at most {MOST_CHANNELS} channels. Delete one first.")
             channel.save()

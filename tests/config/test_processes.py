@@ -61,7 +61,7 @@ def test_the_pause_before_the_next_start_grows_until_the_process_stays_up(tmp_pa
     assert watched.process.start_due_at == 100.0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, Guard does it")
+@pytest.mark.linux
 def test_a_child_dies_with_its_parent_on_linux(tmp_path: Path) -> None:
     child = _child_of_a_killed_parent("spawn(['sleep', '60'], {'PATH': '/bin:/usr/bin'}, (), -3, -3)")
     wait_until(lambda: not is_running(child), 30)

@@ -20,15 +20,12 @@ from celery import Celery
 
 from demo_api.server import DemoServer
 from tests.connections.callers import ROOT, Callers, answers_of, prepare
-from tests.oidc_provider import OidcProvider, is_installed
+from tests.oidc_provider import OidcProvider
 from tests.product import own_redis_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.requirement("R31", "QC23")]
 
-needs_oidc_provider = [
-    pytest.mark.node,
-    pytest.mark.skipif(not is_installed(), reason="Node.js or node_modules/oidc-provider is missing"),
-]
+needs_oidc_provider = [pytest.mark.node]
 PROCESSES, THREADS = 4, 5
 # The whole proof is 25 rounds; REFRESH_ROUNDS and SLOW_REFRESH_ROUNDS make it longer or shorter.
 ROUNDS = int(os.environ.get("REFRESH_ROUNDS", "25"))

@@ -15,7 +15,6 @@ Its rules, as far as a client notices them:
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,13 +27,7 @@ from urllib.parse import urljoin
 import requests
 
 HERE = Path(__file__).parent
-PACKAGE = HERE.parents[1] / "node_modules" / "oidc-provider"
 REDIRECTS = 10
-
-
-def is_installed() -> bool:
-    """Whether this machine has Node.js, and the project its packages (`npm ci`)."""
-    return shutil.which("node") is not None and PACKAGE.is_dir()
 
 
 @dataclass(frozen=True, slots=True)

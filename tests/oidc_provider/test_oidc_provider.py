@@ -12,12 +12,9 @@ from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 import pytest
 import requests
 
-from tests.oidc_provider import OidcProvider, RegisteredClient, is_installed
+from tests.oidc_provider import OidcProvider, RegisteredClient
 
-pytestmark = [
-    pytest.mark.node,
-    pytest.mark.skipif(not is_installed(), reason="Node.js or node_modules/oidc-provider is missing"),
-]
+pytestmark = pytest.mark.node
 
 PROJECT = Path(__file__).parents[2]
 REDIRECT_URI = "http://localhost:8000/oauth/callback"
