@@ -379,6 +379,35 @@ def test_a_run_that_has_not_begun_in_time_is_late_until_it_does(team: Team, now:
     assert told() == [("late", "opened"), ("late", "recovered")]
 
 
+def waiting(schedule: Schedule, now: datetime) -> None:
+    """A run that was due, and has not begun."""
+    run = ended(schedule, now)
+    nothing = {"attempts": 0, "finished_at": None, "error": "", "error_code": "", "mender": ""}
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, created_at=now, **nothing)
+
+
+def test_a_run_that_its_host_holds_back_again_and_again_is_late_once(team: Team, now: datetime) -> None:
+    waiting(scheduled(team, now), now + FIVE)
+
+    for minutes in range(15, 25):
+        at = now + FIVE + minutes * MINUTE
+        Run.objects.update(not_before=at + (MINUTE if minutes % 2 else -MINUTE))
+        alerts.watch(now=at)
+
+    assert told() == [("late", "opened")]
+
+
+def test_who_knows_that_it_fails_does_not_hear_that_it_is_late(team: Team, now: datetime) -> None:
+    schedule = scheduled(team, now)
+    ended(schedule, now + FIVE)
+    alerts.watch(now=now + FIVE)
+    waiting(schedule, now + 2 * FIVE)
+
+    alerts.watch(now=now + HOUR)
+
+    assert told() == [FAILING]
+
+
 def test_a_due_time_that_no_scheduler_writes_down_is_late(team: Team, now: datetime) -> None:
     scheduled(team, now, is_due=True)
 
