@@ -84,7 +84,7 @@ def test_each_line_about_a_run_names_it_and_none_after_it(
     logging.getLogger("a").info("afterwards")
 
     assert run.state == RunState.QUEUED
-    [about] = [line for line in written.lines if line["logger"] == "requests_builder.runs.execution"]
+    [about] = [line for line in written.lines if line["logger"] == "requests_builder.runs.setbacks"]
     names = {"run_id": run.pk, "team_id": run.team_id, "saved_request_id": protected.pk}
     assert {name: about[name] for name in names} == {name: str(pk) for name, pk in names.items()}
     assert about["host"] == "127.0.0.1"
