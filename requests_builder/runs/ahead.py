@@ -5,6 +5,7 @@ sent, and only if it is the answer to that very request. What was asked for in v
 """
 
 import logging
+import math
 import threading
 from collections import Counter, deque
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ class Ahead:
         self._caller = caller
         self._run_id = run_id
         self._is_on = is_on and settings.RUN_PAGES_AHEAD > 0
+        self._waited = math.inf
         self._flights: deque[_Flight] = deque()
 
     def take(self, request: rendering.RenderedRequest) -> calls.Exchange | None:
@@ -67,8 +69,9 @@ class Ahead:
     def is_worthwhile(self, request: rendering.RenderedRequest, answer: outbound.Answer) -> bool:
         """Whether to look ahead after this answer at all."""
         timings = answer.timings
-        waited = timings.first_byte - timings.connect - timings.resolve
-        return self._is_on and waited > SOON and calls.is_safe(request)
+        before, self._waited = self._waited, timings.first_byte - timings.connect - timings.resolve
+        # One answer that is late among quick ones does not make the server a distant one.
+        return self._is_on and min(before, self._waited) > SOON and calls.is_safe(request)
 
     def look(self, outlook: pagination.Outlook, answer: outbound.Answer) -> None:
         """Ask for pages after the one that was answered. Called outside of transactions."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -140,6 +141,20 @@ def test_an_api_that_is_near_is_asked_in_turn(
     pull(items)
 
     assert api.most_at_once == 1
+
+
+def test_one_late_answer_among_quick_ones_does_not_make_an_api_distant(
+    items: SavedRequest, api: FarApi, pull: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Above what a busy machine does to a quick answer, and below the late one.
+    monkeypatch.setattr(ahead, "SOON", 0.5)
+    api.latency = 0
+    api.on_arrival = lambda page: time.sleep(0.8) if page == 10 else None
+
+    pull(items)
+
+    assert api.most_at_once == 1
+    assert api.asked == each_once(PAGES)
 
 
 def test_with_a_cursor_the_next_request_leaves_before_the_page_is_written(
