@@ -26,6 +26,8 @@ from requests_builder.runs.leases import Lease, claim_all
 
 # Any number that nothing else in this database locks.
 _TURN = 7_301_995
+# Seconds for which a worker may do nothing in the middle of its turn: all others wait for it meanwhile.
+IDLE_IN_TURN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ def take(hands: int, *, kept: int = 0, now: datetime) -> tuple[list[Lease], bool
 
 @contextmanager
 def _our_turn() -> Iterator[None]:
-    """A transaction that no other worker chooses runs beside: what each has under way is counted right."""
+    """A transaction that no other worker chooses runs beside: what each has under way is counted right.
+
+    The server ends it, if this process is frozen in it.
+    """
     with transaction.atomic():
         # On SQLite there is only one transaction that writes.
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+                cursor.execute(
+                    "SELECT set_config('idle_in_transaction_session_timeout', %s, true),"
+                    " pg_advisory_xact_lock(%s)",
+                    [f"{IDLE_IN_TURN}s", _TURN],
+                )
         yield
 
 

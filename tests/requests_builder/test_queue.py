@@ -1,10 +1,12 @@
 """Which runs a worker takes next."""
 
+import threading
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
@@ -138,3 +140,37 @@ def test_taking_costs_the_same_number_of_statements_whatever_waits(team: Team, n
     with CaptureQueriesContext(connection) as queries:
         assert taken(8, now) == []
     assert len(queries) == 1
+
+
+@pytest.mark.postgres_lane
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_frozen_while_it_chooses_holds_nobody_up_for_long(
+    team: Team, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "IDLE_IN_TURN", 1)
+    runs = waiting(team, now, 2)
+    is_frozen, is_awake = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def freeze() -> None:
+        try:
+            with queue._our_turn():
+                is_frozen.set()
+                is_awake.wait(30)
+                Run.objects.exists()
+        except DatabaseError as error:
+            told.append(str(error))
+        finally:
+            connection.close()
+
+    frozen = threading.Thread(target=freeze)
+    frozen.start()
+    is_frozen.wait(30)
+    began = time.monotonic()
+
+    assert set(taken(2, now)) == set(runs)
+
+    assert time.monotonic() - began < 20
+    is_awake.set()
+    frozen.join()
+    assert "idle-in-transaction" in told[0]
