@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from requests_builder import mapping
 from requests_builder.destinations.keyed import batches_of
 from requests_builder.destinations.missing import delete_held, held
 from requests_builder.destinations.publishing import Shipment, publish
 from requests_builder.destinations.saying import counts
 from requests_builder.destinations.table import TableDestination, TypedPage
 from requests_builder.destinations.versions import Version, versions_of
+from requests_builder.destinations.writing import KnownPage
 from requests_builder.models import Run, SavedRequest
 
 __all__ = [
@@ -47,6 +49,9 @@ class Destination(Protocol):
 
         `is_new`: whatever is there already is another record. Raises UnreadableAnswer if they do not fit.
         """
+
+    def known(self, parts: Sequence[mapping.Rows]) -> KnownPage | None:
+        """After `begin`: the page for one statement with its checkpoint; None if it takes several."""
 
     @property
     def is_keyed(self) -> bool:

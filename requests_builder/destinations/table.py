@@ -9,7 +9,7 @@ from uuid import UUID
 from requests_builder import mapping, records
 from requests_builder.destinations import keyed
 from requests_builder.destinations.publishing import Shipment
-from requests_builder.destinations.writing import insert
+from requests_builder.destinations.writing import KnownPage, insert
 from requests_builder.models import Batch, Row, Run, SavedRequest
 
 # Rows that go in one transaction: on SQLite, nobody else writes meanwhile.
@@ -56,6 +56,12 @@ class TableDestination:
                 self._insert_keyed(self._batch, page, is_new=is_new)
             else:
                 insert(self._batch.pk, page)
+
+    def known(self, parts: Sequence[mapping.Rows]) -> KnownPage | None:
+        if self._batch is None or self.is_keyed or len(parts) != 1:
+            return None
+        [part] = parts
+        return KnownPage.of(self._batch.pk, part.rows) if self._is_known(part.rows, part.types) else None
 
     def shipment(self, run: Run, pages: Sequence[TypedPage], *, rows: int, is_complete: bool) -> Shipment:
         if self._batch is None and not self.is_keyed and not run.pages:
@@ -118,15 +124,17 @@ class TableDestination:
 
     def _see_columns(self, batch: Batch, page: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> bool:
         """Note the columns and types of the page with the batch; whether any of them is new."""
-        types = mapping.together(self._types, types)
-        has_new = not set[str]().union(*page) <= set(self._columns)
-        if not has_new and types == self._types:
+        if self._is_known(page, types):
             return False
-        if has_new:
-            self._columns = records.columns_of([dict.fromkeys(self._columns), *page])
-        self._types = types
+        self._columns = records.columns_of([dict.fromkeys(self._columns), *page])
+        self._types = mapping.together(self._types, types)
         batch.columns, batch.column_types = self._columns, self._types
         return True
+
+    def _is_known(self, page: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> bool:
+        """Whether the batch has all columns of the page, and with the same types."""
+        has_columns = set[str]().union(*page) <= set(self._columns)
+        return has_columns and mapping.together(self._types, types) == self._types
 
 
 def remove(batch: Batch, most: int) -> int:

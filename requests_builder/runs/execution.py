@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, connection
 
 from connections import outbound
 from requests_builder import destinations, mapping, masking, pagination, statuses
@@ -118,7 +118,8 @@ def _after(surprise: Exception, lease: Lease) -> RunState:
     if isinstance(surprise, IntegrityError | Table.DoesNotExist) and _has_lost_its_table(lease):
         return setbacks.fail(lease, _TABLE_GONE)
     logger.error("Run %s was interrupted", lease.run.pk, exc_info=surprise)
-    if isinstance(surprise, OperationalError | InterfaceError):
+    # PostgreSQL calls it internal that it has ended the session of a process that was frozen.
+    if isinstance(surprise, OperationalError | InterfaceError | InternalError):
         # A new connection may find the database back. If not, the lease runs out, which comes to the same.
         connection.close()
         return setbacks.postpone(lease, PullDelayed(_DATABASE_LOST), MOST_ATTEMPTS)
@@ -340,14 +341,22 @@ class Pull:
         counts = self._counts(answer, parts, following.seconds, is_whole=False)
         # This attempt is the first one at the page that follows.
         counts |= {"page_attempts": 1, "page_deaths": 0}
-        with self._lease.writing(**counts, checkpoint=following.to_text(self._first)):
+        counts["checkpoint"] = following.to_text(self._first)
+        known = self._destination.known(parts) if self._is_begun else None
+        if known is not None:
+            self._lease.write_with(known.execute, **counts)
+        else:
+            self._store_apart(parts, counts)
+        self._is_begun = True
+        for name in counts.keys() - {"checkpoint"}:
+            setattr(self._run, name, counts[name])
+
+    def _store_apart(self, parts: Sequence[mapping.Rows], fields: dict[str, Any]) -> None:
+        with self._lease.writing(**fields):
             if not self._is_begun:
                 self._destination.begin(self._run)
             for number, part in enumerate(parts):
                 self._destination.write(part.rows, part.types, is_new=number > 0)
-        self._is_begun = True
-        for name, value in counts.items():
-            setattr(self._run, name, value)
 
     def _finish_untouched(self, answer: outbound.Answer) -> RunState:
         """There was nothing to do: the run has succeeded, and no row has changed."""

@@ -8,7 +8,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import NoneType
@@ -20,6 +20,7 @@ from django.db.models import Case, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from requests_builder.models import Run, RunState, SavedRequest
+from requests_builder.models.bulk import Statement
 from requests_builder.runs import attempts
 from requests_builder.runs.clock import Clock
 
@@ -97,11 +98,18 @@ class Lease:
 
         Fields that end the lease (`leased_until=None`) end it.
         """
+        self._execute(Statement.execute, fields)
+
+    def write_with(self, execute: Callable[[Statement], int], **fields: Any) -> None:
+        """`write`, by what executes its statement with others as one, and gives 0 if that met no row."""
+        self._execute(execute, fields)
+
+    def _execute(self, execute: Callable[[Statement], int], fields: dict[str, Any]) -> None:
         until = self.clock() + LEASE
         fields = {"leased_until": until} | fields
         if "checkpoint" in fields and fields["checkpoint"] is not None:
             fields["checkpoint"] = _FIELDS["checkpoint"].seal(self.run.pk, fields["checkpoint"])
-        if not _update_ours(self.run, fields):
+        if not execute(_update_ours(self.run, fields)):
             self.lose()
             raise LeaseLost
         self._until = until
@@ -117,8 +125,8 @@ class Lease:
             yield
 
 
-def _update_ours(run: Run, fields: dict[str, Any]) -> bool:
-    """Write the fields, unless the run is somebody else's or finished; whether it was ours."""
+def _update_ours(run: Run, fields: dict[str, Any]) -> Statement:
+    """What writes the fields, unless the run is somebody else's or finished."""
     values = [
         # What every database takes as it is need not be looked at, some thousand times in a long pull.
         value if type(value) in _PLAIN else _FIELDS[name].get_db_prep_save(value, connection)
@@ -126,9 +134,7 @@ def _update_ours(run: Run, fields: dict[str, Any]) -> bool:
     ]
     ours = zip(_HELD_BY, (run.pk, run.fence, RunState.RUNNING), strict=True)
     values += [_FIELDS[name].get_db_prep_value(value, connection) for name, value in ours]
-    with connection.cursor() as cursor:
-        cursor.execute(_update_statement(tuple(fields)), values)
-        return bool(cursor.rowcount == 1)
+    return Statement(_update_sql(tuple(fields)), values)
 
 
 _FIELDS: dict[str, Any] = {field.name: field for field in Run._meta.concrete_fields}
@@ -137,7 +143,7 @@ _HELD_BY = ("id", "fence", "state")
 
 
 @functools.cache
-def _update_statement(names: tuple[str, ...]) -> str:
+def _update_sql(names: tuple[str, ...]) -> str:
     """The UPDATE of these fields: the ORM takes longer to build it anew than the database to obey it."""
     quote = connection.ops.quote_name
     sets, held = ([f"{quote(_FIELDS[name].column)} = %s" for name in some] for some in (names, _HELD_BY))
