@@ -2,14 +2,15 @@
 
 # The wheels that the lock names, checked by their hashes, in an environment of their own.
 FROM python:3.13-slim AS packages
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# Compiled without the columns that tracebacks underline: they take 2 MB of each process.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONNODEBUGRANGES=1
 RUN python -m venv /environment
 COPY requirements.txt .
 RUN /environment/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.txt
 
 # The product with its static files collected: named by their content, and compressed.
 FROM python:3.13-slim AS product
-ENV PATH=/environment/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/environment/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONNODEBUGRANGES=1
 COPY --from=packages /environment /environment
 WORKDIR /product
 COPY manage.py ./
@@ -32,6 +33,7 @@ COPY --from=product /product /product
 ENV PATH=/environment/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONNODEBUGRANGES=1 \
     DJANGO_SETTINGS_MODULE=config.settings \
     DATA_DIR=/data \
     LISTEN_HOST=0.0.0.0 \

@@ -24,6 +24,8 @@ def prepared(database_url: str, port: int) -> Iterator[dict[str, str]]:
         environment = {
             **inherited,
             **lanes.NEUTRAL,
+            # As bin/run and the image do.
+            "PYTHONNODEBUGRANGES": "1",
             "DATA_DIR": folder,
             "DATABASE_URL": database_url,
             "OUTBOUND_ALLOW": f"127.0.0.1:{port}",
