@@ -16,8 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# The library for the log takes these along where the tools of development have brought them, for nicer
+# tracebacks; an installation of the product has none of them.
+sys.modules.update(dict.fromkeys(("greenlet", "pygments", "rich")))  # type: ignore[arg-type]
 
-import django
+import django  # noqa: E402
 
 django.setup()
 

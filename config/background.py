@@ -12,9 +12,8 @@ import warnings
 import celery.apps.worker
 from celery.beat import Service
 from django.conf import settings
-from django.utils.log import configure_logging
 
-from config import heartbeat
+from config import heartbeat, logs
 from config.celery import app
 
 logger = logging.getLogger(__name__)
@@ -31,8 +30,8 @@ def work() -> int:
 
 def beat() -> int:
     """Send what the schedule says until asked to stop."""
-    # Without Django's apps, nobody else does it; and its sign of life needs none.
-    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    # Without Django's apps, nobody has asked for the settings yet; and its sign of life needs none.
+    logs.configure(settings.LOGGING)
     heartbeat.leave_logging_to_django()
     warnings.filterwarnings("ignore", "Accessing the database during app initialization")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))

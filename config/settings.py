@@ -154,7 +154,6 @@ INSTALLED_APPS = [
     "operations",
     "allauth",
     "allauth.account",
-    "csp",
     # Its pages are looked for by config.urls: they cost 7 MB, and workers have none.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -424,8 +423,11 @@ for _name, _value, _choice in (
 ):
     if _value not in _choice:
         stop(f"{_name} must be {', '.join(_choice[:-1])} or {_choice[-1]}.")
-LOGGING_CONFIG = "config.logs.configure"
+# Not by Django, which would set up its own before: mails to administrators that nobody has named, for which
+# each process would import a megabyte.
+LOGGING_CONFIG = None
 LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)
+logs.configure(LOGGING)
 
 # The header in which a proxy before us tells the id of a request. Empty: an id of our own for each, for what
 # anybody may send would stand in the logs as if we had made it.
