@@ -91,15 +91,23 @@ def test_a_field_is_tied_to_its_help_and_its_error() -> None:
     assert all(f'id="{identifier}"' in html for identifier in described[1].split())
 
 
-def test_the_navigation_marks_where_the_reader_is(rf: RequestFactory) -> None:
+@pytest.mark.parametrize(
+    ("path", "current"),
+    [
+        ("/t/acme/team/rename/", "/t/acme/team/"),
+        ("/t/acme/alerts/rules/", "/t/acme/schedules/"),
+        ("/t/acme/schedules/new/", "/t/acme/schedules/"),
+    ],
+)
+def test_the_navigation_marks_where_the_reader_is(rf: RequestFactory, path: str, current: str) -> None:
     team = Team(name="Acme", slug="acme")
-    request = rf.get("/t/acme/team/rename/")
+    request = rf.get(path)
     context = {"team": team, "teams": [team], "user": User(email="ann@example.org"), "request": request}
 
     html = render_to_string("components/navigation.html", context)
 
     marked = re.findall(r'href="([^"]+)" aria-current="true">\s*<svg', html)
-    assert marked == ["/t/acme/team/"]
+    assert marked == [current]
     labels = re.findall(r"</svg>\s*([A-Z][\w ]+?)\s*</a>", html)
     assert labels == [
         "New team",
