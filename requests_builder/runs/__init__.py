@@ -4,6 +4,7 @@ problems     what goes wrong, in words
 checks       what can be known before a call
 uses         which requests use which variables
 sources      what the variables of a request stand for
+templating   a request before its variables are filled in
 reach        where its secrets may go
 calls        one call with its credential
 hosts        which hosts may not be called as we like just now
@@ -20,7 +21,8 @@ crew         the threads of a worker that work on them
 deaths       runs whose workers died again and again
 newness      from where on a run takes records
 settling     the end of a run, and of many at once
-execution    the pull
+pulling      the pull, page after page
+execution    an attempt at a run, and how it ends
 setbacks     what becomes of a run whose attempt did not come to its end
 previews     one call for a person who looks at it
 second_pages the first two calls of a pull, to see whether its pagination is right

@@ -12,7 +12,7 @@ from django.conf import settings
 from connections import grants, outbound
 from connections.models import Connection
 from requests_builder import masking, pagination, reading, records, rendering, statuses, variables
-from requests_builder.models import AuthorizationKind, BodyKind, Mender, Run, SavedRequest
+from requests_builder.models import AuthorizationKind, Mender, Run, SavedRequest
 from requests_builder.runs.clock import Clock
 from requests_builder.runs.problems import (
     Problem,
@@ -24,6 +24,7 @@ from requests_builder.runs.problems import (
 )
 from requests_builder.runs.reach import MOVED, check_reach
 from requests_builder.runs.sources import known_of
+from requests_builder.runs.templating import template_of, typed_authorization
 
 # A token that has less left is asked for again before a call: somebody may have renewed it meanwhile.
 MINIMUM_LIFE = timedelta(minutes=1)
@@ -335,42 +336,6 @@ _MOVED = Problem(
 def _most_bytes(saved_request: SavedRequest) -> int:
     most: int = settings.RUN_MAX_PAGE_BYTES
     return min(most, (saved_request.max_response_mb or most) * 2**20)
-
-
-def template_of(saved_request: SavedRequest, *, has_files: bool = True) -> rendering.RequestTemplate:
-    """The request as typed, without its credential. Raises InvalidRequest and DecryptionFailed.
-
-    `has_files`: with the contents of the files that its body carries; without them, neither is raised.
-    """
-    rows = saved_request.body_pairs
-    if saved_request.body_kind not in (BodyKind.FORM, BodyKind.MULTIPART):
-        rows = []
-    elif not has_files:
-        rows = [{name: value for name, value in row.items() if name != "file"} for row in rows]
-    return rendering.RequestTemplate(
-        method=saved_request.method,
-        url=saved_request.url,
-        headers=tuple((str(name), str(value)) for name, value in saved_request.headers),
-        body_kind=rendering.BodyKind(saved_request.body_kind),
-        body=saved_request.body,
-        body_parts=saved_request.parts_of(rows),
-        graphql_variables=saved_request.graphql_variables,
-        body_media_type=saved_request.body_media_type,
-    )
-
-
-def typed_authorization(saved_request: SavedRequest) -> rendering.Authorization:
-    """The credential that was typed in. Raises DecryptionFailed."""
-    match saved_request.authorization_kind:
-        case AuthorizationKind.BEARER:
-            return rendering.Bearer(saved_request.secret or "")
-        case AuthorizationKind.BASIC:
-            return rendering.Basic(saved_request.username, saved_request.secret or "")
-        case AuthorizationKind.API_KEY:
-            place = rendering.Place(saved_request.api_key_place)
-            return rendering.ApiKey(place, saved_request.api_key_name, saved_request.secret or "")
-        case _:
-            return rendering.NoAuthorization()
 
 
 def read(answer: outbound.Answer) -> reading.Document | None:

@@ -12,7 +12,7 @@ from accounts import audit
 from accounts.models import Team, User, Verb
 from requests_builder import rendering, variables
 from requests_builder.models import DecryptionFailed, SavedRequest, TeamVariable
-from requests_builder.runs.calls import template_of, typed_authorization
+from requests_builder.runs.templating import template_of, typed_authorization
 
 VARIABLE = "variable"
 
