@@ -48,9 +48,12 @@ def measure(runs: int) -> dict[str, Any]:
     from django.conf import settings
     from django.test import Client
 
+    from config.gunicorn import settle
+
     newest, seconds, request, schedule, cookies = _filled(runs)
     client = Client(headers={"host": urlsplit(settings.BASE_URL).netloc, "accept-encoding": "gzip"})
     client.cookies = cookies
+    settle()
     client.get(PATH)  # what is loaded once
     cases = {
         "the newest": {},

@@ -70,11 +70,13 @@ def measure(rows: int) -> dict[str, Any]:
     from django.test import Client
     from django.utils.timezone import now
 
+    from config.gunicorn import settle
     from requests_builder.tables import sorting
 
     path, cookies = _filled(rows)
     client = Client(headers={"host": urlsplit(settings.BASE_URL).netloc, "accept-encoding": "gzip"})
     client.cookies = cookies
+    settle()
     client.get(path)  # what is loaded once
 
     client.get(f"{path}?sort=amount&desc=1")

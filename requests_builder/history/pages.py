@@ -123,7 +123,8 @@ def along_an_index(team: Team, selection: Selection) -> tuple[RunQuerySet, dict[
         unfinished = all_runs.unfinished().order_by().values_list("pk", flat=True)
         few = list(unfinished[: _SORTED_AT_ONCE + 1])
         if len(few) <= _SORTED_AT_ONCE:
-            return all_runs.filter(pk__in=few, **rest), {}
+            # They are the team's: to ask for the team, too, would lead along its index instead of to them.
+            return Run.objects.filter(pk__in=few, **rest), {}
     if selection.trigger in BY_HAND:
         return all_runs.filter(IS_BY_HAND, trigger=rest.pop("trigger")), rest
     return all_runs, rest
