@@ -24,6 +24,8 @@ import redis
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/9"
 
+HERE = Path(__file__).parent
+JOURNEYS, CHAOS = HERE / "journeys", HERE / "chaos"
 # What a developer has in the environment or in `.env` must not decide how a test ends.
 NEUTRAL = {
     "BASE_URL": "",
@@ -165,6 +167,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=elsewhere)
     left = set(elsewhere)
     items[:] = [item for item in items if item not in left]
+    items.sort(key=is_quick)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether it need not be among the first: what takes minutes would otherwise be waited for at the end."""
+    in_folder = item.path.is_relative_to
+    return not (in_folder(JOURNEYS) or in_folder(CHAOS) or item.get_closest_marker("slow"))
 
 
 def keep_together(items: list[pytest.Item]) -> None:
@@ -172,9 +181,8 @@ def keep_together(items: list[pytest.Item]) -> None:
 
     Journeys see to that themselves.
     """
-    journeys = Path(__file__).parent / "journeys"
     for item in items:
-        is_journey = item.path.parent == journeys
+        is_journey = item.path.parent == JOURNEYS
         shares = not SHARED_PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
         if shares and not is_journey and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
