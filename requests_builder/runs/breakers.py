@@ -32,6 +32,9 @@ TRIAL = timedelta(minutes=3)
 LOOK_AGAIN = 30.0
 # Runs a second that a host gets after an outage though its schedules ask for fewer.
 LEAST_RATE = 0.1
+# After an outage, all runs together begin at so many times the normal rate, and those that waited at what is
+# left of it. A little less than twice: some begin at once when nobody has to wait for a turn any more.
+TIMES_NORMAL = 1.98
 # So many different rules are looked at to see how often they are due; they stand for all.
 MOST_RULES = 100
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -83,7 +86,9 @@ def _take_turn(breaker: Breaker, run: Run, clock: Clock, now: datetime) -> None:
     """Begin when it is this run's turn, if that is within a second. Raises Held."""
     moment = now.timestamp()
     has_waited = breaker.backlog_until is not None and run.due_at <= breaker.backlog_until
-    steps = {"free_at": breaker.interval} | ({"backlog_free_at": 2 * breaker.interval} if has_waited else {})
+    steps = {"free_at": breaker.interval}
+    if has_waited:
+        steps["backlog_free_at"] = _backlog_interval(breaker)
     largest, quote = "MAX" if connection.vendor == "sqlite" else "GREATEST", connection.ops.quote_name
     sets = ", ".join(f"{quote(name)} = {largest}({quote(name)}, %s) + %s" for name in steps)
     free = " AND ".join(f"{quote(name)} <= %s" for name in steps)
@@ -111,6 +116,11 @@ def _take_turn(breaker: Breaker, run: Run, clock: Clock, now: datetime) -> None:
     if found.opened_at:
         until = min(free_at, moment + LOOK_AGAIN)
     raise hosts.later(until + random.uniform(0, 8 * breaker.interval), now)  # noqa: S311
+
+
+def _backlog_interval(breaker: Breaker) -> float:
+    """Seconds between two of those that waited: what becomes due meanwhile has room beside them."""
+    return breaker.interval * TIMES_NORMAL / (TIMES_NORMAL - 1)
 
 
 def failed(run: Run, host: str, reason: str, *, is_trial: bool, wait: timedelta, now: datetime) -> None:
@@ -151,8 +161,8 @@ def answered(run: Run, host: str, *, now: datetime) -> None:
     same = Breaker.objects.filter(pk=breaker.pk)
     if breaker.opened_at:
         # Whoever waits goes on from now.
-        interval, moment = 1 / (2 * normal_rate(run.team_id, host, now)), now.timestamp()
-        back = {"free_at": moment, "backlog_free_at": moment, "backlog_until": now, "interval": interval}
+        rate, moment = TIMES_NORMAL * normal_rate(run.team_id, host, now), now.timestamp()
+        back = {"free_at": moment, "backlog_free_at": moment, "backlog_until": now, "interval": 1 / rate}
         opened = same.filter(opened_at__isnull=False)
         if opened.update(opened_at=None, failures=0, trials=0, reason="", changed_at=now, **back):
             logger.warning("%s answers again for team %s.", host, run.team_id)
@@ -211,7 +221,7 @@ def settle(now: datetime) -> None:
 
 def _line_up(breaker: Breaker, now: datetime) -> None:
     """Put those that have waited, but the next ones, off until their turn, the longest due first."""
-    step = 2 * breaker.interval
+    step = _backlog_interval(breaker)
     waiting = Run.objects.claimable(now).filter(
         state=RunState.QUEUED, team=breaker.team_id, due_at__lte=breaker.backlog_until
     )

@@ -49,7 +49,8 @@ def mixture(stored: SavedRequest) -> dict[str, list[Run]]:
     return {
         "schedule": made(stored, 2, until=now - timedelta(hours=2), schedule=schedule),
         "trigger=manual": by_hand(made(other, 3, until=now - timedelta(hours=3)), Trigger.MANUAL),
-        "state=failed": made(stored, 3, until=now - timedelta(days=3), **FAILED),
+        "error=gone": made(stored, 3, until=now - timedelta(days=3), **FAILED),
+        "error=busy": made(other, 2, until=now - timedelta(days=4), **FAILED | {"error_code": "busy"}),
         "state=queued": made(other, 2, until=now, state=RunState.QUEUED),
     }
 
@@ -59,10 +60,11 @@ def mixture(stored: SavedRequest) -> dict[str, list[Run]]:
     [
         ("schedule=%s", ["schedule"]),
         ("trigger=manual", ["trigger=manual"]),
-        ("state=failed", ["state=failed"]),
-        ("state=failed&request=%r", ["state=failed"]),
+        ("state=failed", ["error=gone", "error=busy"]),
+        ("state=failed&request=%r", ["error=gone"]),
         ("state=failed&trigger=manual", []),
-        ("error=gone", ["state=failed"]),
+        ("error=gone", ["error=gone"]),
+        ("error=busy", ["error=busy"]),
         ("error=gone&state=succeeded", []),
         ("state=queued", ["state=queued"]),
         ("state=queued&trigger=manual", []),
@@ -72,7 +74,7 @@ def mixture(stored: SavedRequest) -> dict[str, list[Run]]:
         ("name=nobody", []),
         ("since=24h", ["state=queued", "schedule", "trigger=manual"]),
         ("since=24h&state=succeeded", ["schedule", "trigger=manual"]),
-        ("begin=2020-01-01T00:00&end=%e", ["state=failed"]),
+        ("begin=2020-01-01T00:00&end=%e", ["error=gone", "error=busy"]),
     ],
 )
 def test_runs_are_found_by_what_they_are(
