@@ -1,5 +1,6 @@
 """The ends of runs, settled together: all of what holds for one holds for each of many."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -121,6 +122,23 @@ def test_each_of_many_is_what_it_would_be_alone(
         )
     assert [row["id"] for row in rows_of(together[0])] == [3]
     assert [row["id"] for row in rows_of(together[1])] == [1, 2, 3]
+
+
+def test_two_ends_of_one_table_are_settled_one_after_the_other_and_nothing_is_tried_twice(
+    request_to: Callable[..., SavedRequest], now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, other = request_to("shared"), request_to("other")
+    second = factories.SavedRequestFactory(
+        team=first.team, table=first.table, url=first.url, write_mode=WriteMode.APPEND
+    )
+    endings = pulled([first, second, other], now)
+    caplog.set_level(logging.INFO, settling.__name__)
+
+    assert {ending.lease for ending in written(endings)} == {ending.lease for ending in endings}
+
+    assert [record for record in caplog.records if record.name == settling.__name__] == []
+    assert set(Run.objects.values_list("state", flat=True)) == {RunState.SUCCEEDED}
+    assert len(rows_of(first)) == 2 * len(rows_of(other)) == 2 * len(RECORDS)
 
 
 def test_a_run_that_somebody_took_over_meanwhile_is_left_out_with_all_its_rows(
