@@ -124,7 +124,10 @@ def test_a_failure_keeps_what_was_sent_and_received_with_its_secrets_masked(
     assert token
     long = "x" * transcripts.MOST_BYTES
     body = f"You sent {token}. {long} {token}"
-    provider.fail("/api/contacts", status=422, body=body, content_type="text/plain", times=None)
+    headers = {"X-Sent": f"Bearer {token}"}
+    provider.fail(
+        "/api/contacts", status=422, body=body, content_type="text/plain", headers=headers, times=None
+    )
 
     run = pull(protected)
 
@@ -132,6 +135,7 @@ def test_a_failure_keeps_what_was_sent_and_received_with_its_secrets_masked(
     look = transcripts.look(kept)
     assert look
     shown = look.preview
+    assert "Bearer •••" in str(shown.headers)
     assert (shown.status, shown.sent and shown.sent.method) == (422, "GET")
     assert "per_page=5" in str(shown.sent)
     assert "Authorization: Bearer •••" in str(shown.sent)
