@@ -18,6 +18,8 @@ from requests_builder.tables.reading import Found, found, quickly, together
 
 # Keys that are made in one transaction: on SQLite, nobody else writes meanwhile.
 AT_ONCE = 2_000
+# Of fewer new keys, PostgreSQL need not be told.
+COUNTED_FROM = 10_000
 LEASE = timedelta(minutes=2)
 UNUSED_ARE_KEPT = timedelta(days=30)
 # How exactly it is known when a sorting was last used.
@@ -66,6 +68,8 @@ def work(now: datetime, most: int) -> int:
             continue
         made += _extend(sorting, most - made)
         Sorting.objects.filter(pk=sorting.pk).update(leased_until=None)
+    if made >= COUNTED_FROM:
+        _have_counted()
     return made
 
 
@@ -115,6 +119,17 @@ def _extend(sorting: Sorting, most: int) -> int:
         publication=state.publication
     )
     return made
+
+
+def _have_counted() -> None:
+    """Let PostgreSQL know how many keys there are now.
+
+    It finds that out by itself some minutes later. Until then it takes a sorting that it does not know for a
+    small one, and sorts all its keys for each page: 100 ms of a million.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f'ANALYZE "{SortKey._meta.db_table}"')
 
 
 def _add(sorting: Sorting, state: Snapshot, batches: Sequence[int]) -> tuple[int, bool]:

@@ -318,3 +318,24 @@ def test_a_column_that_is_gone_is_no_order(table: Table, now: datetime) -> None:
     publish(table, [2, 1, 3], now)
     assert shown(table, Selection(sort="gone"), now) == [2, 1, 3]
     assert shown(table, EVERYTHING, now) == [2, 1, 3]
+
+
+@pytest.mark.postgres_lane
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_many_new_keys_goes_along_their_index(
+    table: Table, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "COUNTED_FROM", MANY)
+    publish(table, mixed(MANY), now)
+    tables.rows_page(table, BY_N, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE requests_builder_sortkey")
+        cursor.execute("ANALYZE requests_builder_sortkey")
+
+    assert sorting.work(now, ALL) == MANY
+
+    key = bytes(SortKey.objects.order_by("key").values_list("key", flat=True)[MANY // 2])
+    following = SortKey.objects.filter(sorting=Sorting.objects.get(), key__gt=key).order_by("key")[:50]
+    plan = following.explain()
+    assert "Index" in plan
+    assert "Sort" not in plan
