@@ -32,9 +32,11 @@ TRIAL = timedelta(minutes=3)
 LOOK_AGAIN = 30.0
 # Runs a second that a host gets after an outage though its schedules ask for fewer.
 LEAST_RATE = 0.1
-# After an outage, all runs together begin at so many times the normal rate, and those that waited at what is
-# left of it. A little less than twice: some begin at once when nobody has to wait for a turn any more.
+# After an outage, all runs together begin at so many times the normal rate: a little less than twice, for
+# some begin at once when nobody has to wait for a turn any more. Those that waited begin at the second rate,
+# which leaves room for what becomes due meanwhile: it would wait behind them otherwise.
 TIMES_NORMAL = 1.98
+TIMES_NORMAL_OF_BACKLOG = 0.9
 # So many different rules are looked at to see how often they are due; they stand for all.
 MOST_RULES = 100
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -115,12 +117,14 @@ def _take_turn(breaker: Breaker, run: Run, clock: Clock, now: datetime) -> None:
     until = free_at - hosts.MOST_SLEPT / 2
     if found.opened_at:
         until = min(free_at, moment + LOOK_AGAIN)
-    raise hosts.later(until + random.uniform(0, 8 * breaker.interval), now)  # noqa: S311
+    # Of those that waited there may be thousands, which must not all come back for the same turn.
+    spread = (8 if has_waited else 2) * breaker.interval
+    raise hosts.later(until + random.uniform(0, spread), now)  # noqa: S311
 
 
 def _backlog_interval(breaker: Breaker) -> float:
-    """Seconds between two of those that waited: what becomes due meanwhile has room beside them."""
-    return breaker.interval * TIMES_NORMAL / (TIMES_NORMAL - 1)
+    """Seconds between two of those that waited."""
+    return breaker.interval * TIMES_NORMAL / TIMES_NORMAL_OF_BACKLOG
 
 
 def failed(run: Run, host: str, reason: str, *, is_trial: bool, wait: timedelta, now: datetime) -> None:
